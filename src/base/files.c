@@ -1,0 +1,126 @@
+/* Files and paths. */
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+Status file_read(Arena *arena, const char *path, size_t limit, Bytes *bytes, Error *error) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return error_set(error, path, errno == ENOENT ? "check the path" : "check its permissions",
+                         "cannot open: %s", strerror(errno));
+    struct stat info;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(fd);
+        return error_set(error, path, "give a regular file", "not a regular file");
+    }
+    if ((uint64_t)info.st_size > limit) {
+        close(fd);
+        return error_set(error, path, "give a smaller file", "the file has %lld bytes; at most %zu are read",
+                         (long long)info.st_size, limit);
+    }
+    uint8_t *data = arena_alloc(arena, (size_t)info.st_size + 1);
+    size_t size = 0;
+    while (size < (size_t)info.st_size) {
+        ssize_t got = read(fd, data + size, (size_t)info.st_size - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            int cause = errno;
+            close(fd);
+            return error_set(error, path, "check the disk", "cannot read: %s", strerror(cause));
+        }
+        if (got == 0)
+            break; /* it shrank meanwhile: what is there is what we judge */
+        size += (size_t)got;
+    }
+    close(fd);
+    *bytes = (Bytes){data, size};
+    return STATUS_OK;
+}
+
+static bool write_all(int fd, Bytes bytes) {
+    for (size_t done = 0; done < bytes.size;) {
+        ssize_t written = write(fd, bytes.data + done, bytes.size - done);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        done += (size_t)written;
+    }
+    return true;
+}
+
+Status file_write(const char *path, Bytes bytes, Error *error) {
+    char aside[PATH_MAX];
+    int length = snprintf(aside, sizeof aside, "%s.XXXXXX", path);
+    if (length < 0 || (size_t)length >= sizeof aside)
+        return error_set(error, path, "choose a shorter path", "the path is too long");
+    int fd = mkostemp(aside, O_CLOEXEC);
+    if (fd < 0)
+        return error_set(error, path, "check that the folder exists and may be written", "cannot write: %s",
+                         strerror(errno));
+    mode_t mask = umask(0);
+    umask(mask);
+    bool good = write_all(fd, bytes) && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+    int cause = errno;
+    if (close(fd) != 0 && good) {
+        good = false;
+        cause = errno;
+    }
+    if (good && rename(aside, path) != 0) {
+        good = false;
+        cause = errno;
+    }
+    if (good)
+        return STATUS_OK;
+    unlink(aside);
+    return error_set(error, path, "free some space or write elsewhere; what was there is untouched",
+                     "cannot write: %s", strerror(cause));
+}
+
+bool file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool directory_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+char *path_join(Arena *arena, const char *directory, const char *name) {
+    if (directory[0] == '\0' || strcmp(directory, ".") == 0 || name[0] == '/')
+        return arena_strdup(arena, name);
+    return arena_printf(arena, "%s%s%s", directory, text_ends(directory, "/") ? "" : "/", name);
+}
+
+char *path_directory(Arena *arena, const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return arena_strdup(arena, ".");
+    return slash == path ? arena_strdup(arena, "/") : arena_strndup(arena, path, (size_t)(slash - path));
+}
+
+const char *path_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+char *path_stem(Arena *arena, const char *path) {
+    const char *name = path_name(path);
+    const char *dot = strrchr(name, '.');
+    return dot == NULL || dot == name ? arena_strdup(arena, name)
+                                      : arena_strndup(arena, name, (size_t)(dot - name));
+}
+
+char *path_absolute(Arena *arena, const char *path) {
+    char resolved[PATH_MAX];
+    return arena_strdup(arena, realpath(path, resolved) == NULL ? path : resolved);
+}

@@ -1,0 +1,110 @@
+/* source: Python syntax trees, from the parser of the interpreter that will run the file, and code frames;
+ * which files a candidate consists of, and what each of its import statements means. */
+#ifndef PLUMBLINE_SOURCE_H
+#define PLUMBLINE_SOURCE_H
+
+#include "base.h"
+
+/* ---- Files --------------------------------------------------------------------------------
+ * The bytes of one Python file, as they were read once: what is checked is what is compiled. */
+typedef struct Source {
+    const char *path; /* absolute, links resolved */
+    const char *name; /* as shown to the user: as given, or relative to the folder of refactored.py */
+    Bytes bytes;
+    const char **lines; /* NUL-terminated copies, without line ends */
+    size_t line_count;
+} Source;
+
+/* Reads a file of at most 16 MiB. */
+MUST_USE Status source_read(Arena *arena, const char *path, const char *name, Source *source, Error *error);
+
+/* A code frame: the line at `place` with its number and neighbours, and carets under the columns. NULL if the
+ * place has no line in `source`. Control characters are made visible. */
+char *source_frame(Arena *arena, const Source *source, Place place);
+
+/* ---- Syntax trees -------------------------------------------------------------------------
+ * Nodes are those of Python's `ast` module (3.7 to 3.14): same class names, same field names. A field holds
+ * one node, a list of nodes (in which an item may be NULL: dict keys, kw_defaults), a string (identifiers),
+ * or is absent. */
+typedef enum NodeKind {
+    NODE_UNKNOWN, /* a class that this table doesn't have: newer syntax; rules must refuse what they don't
+                     know */
+#define NODE(name) NODE_##name,
+#include "nodes.def"
+#undef NODE
+    NODE_KIND_COUNT
+} NodeKind;
+
+typedef enum FieldName {
+    FIELD_UNKNOWN,
+#define FIELD(name) FIELD_##name,
+#include "fields.def"
+#undef FIELD
+    FIELD_NAME_COUNT
+} FieldName;
+
+typedef enum ConstantKind { /* of a NODE_Constant (older Num, Str, NameConstant... are decoded to Constant) */
+                            CONSTANT_NONE,
+                            CONSTANT_BOOL,
+                            CONSTANT_INT,
+                            CONSTANT_FLOAT,
+                            CONSTANT_COMPLEX,
+                            CONSTANT_STR,
+                            CONSTANT_BYTES,
+                            CONSTANT_ELLIPSIS
+} ConstantKind;
+
+typedef struct Node Node;
+
+typedef struct Field {
+    FieldName name;
+    enum { FIELD_IS_NODE, FIELD_IS_LIST, FIELD_IS_TEXT, FIELD_IS_INT } kind;
+    Node *node;   /* FIELD_IS_NODE */
+    Node **items; /* FIELD_IS_LIST; NULL items are possible */
+    size_t count; /* FIELD_IS_LIST */
+    const char
+        *text;      /* FIELD_IS_TEXT; one of several names (Global, Nonlocal) come as Name nodes in a list */
+    int64_t number; /* FIELD_IS_INT: level of ImportFrom, is_async, conversion, simple */
+} Field;
+
+struct Node {
+    NodeKind kind;
+    int line, column;         /* from 1; column in characters */
+    int end_line, end_column; /* one past the last character */
+    Field *fields;
+    size_t field_count;
+    Node *parent;          /* NULL for the module */
+    uint32_t id;           /* preorder number in its tree, from 0 */
+    ConstantKind constant; /* NODE_Constant only, as is `text`: str and bytes by content (Latin-1 escapes for
+                              bytes), */
+    const char *text;      /* numbers as Python's repr, bool as True / False; NULL for None and Ellipsis */
+    size_t text_length;    /* a str may contain NUL */
+};
+
+typedef struct Tree {
+    const Source *source;
+    Node *module; /* NODE_Module */
+    size_t node_count;
+} Tree;
+
+/* Decodes what the probe's parser sent: {"tree": node} with node = {"t": class, "p": [line, col, end_line,
+ * end_col], field: value...}; or {"error": {"line", "column", "message"}}, which becomes the error
+ * "file:line:column: cause; advice". The JSON is treated as hostile: any shape, any depth up to 1000. */
+MUST_USE Status tree_decode(Arena *arena, const Source *source, const json_t *json, Tree *tree, Error *error);
+
+const Field *node_field(const Node *node, FieldName name); /* NULL if absent */
+Node *node_child(const Node *node, FieldName name);        /* NULL if absent or not a node */
+const char *node_text(const Node *node, FieldName name);   /* NULL if absent or not a text */
+const char *node_kind_name(NodeKind kind);                 /* "Call" */
+Place node_place(const Tree *tree, const Node *node);
+/* "torch.nn.functional" for a chain of attributes on a name; NULL for anything else. Owned by the arena. */
+char *node_dotted(Arena *arena, const Node *node);
+/* The string of a NODE_Constant of kind str without NUL; NULL for anything else. */
+const char *node_string(const Node *node);
+
+/* Calls `visit` on every node below and including `node`, in source order (preorder). Returning false from
+ * `visit` skips the node's own fields. */
+typedef bool NodeVisitor(const Node *node, void *context);
+void node_walk(const Node *node, NodeVisitor *visit, void *context);
+
+#endif
