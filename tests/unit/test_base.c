@@ -1,0 +1,95 @@
+/* The base room: what every other room stands on. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base.h"
+
+static void test_table_keeps_order_and_replaces(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Table *table = table_new(arena);
+    for (int i = 0; i < 1000; i++)
+        table_put(table, arena_printf(arena, "key%d", i), arena_printf(arena, "%d", i));
+    table_put(table, "key7", "seven");
+    assert_int_equal(table->count, 1000);
+    assert_string_equal(table_get(table, "key7"), "seven");
+    assert_string_equal(table->items[7].key, "key7");
+    assert_null(table_get(table, "key1000"));
+    arena_free(arena);
+}
+
+static void test_hostile_text_is_made_visible(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    const char hostile[] = "a\x1b[2Jb\xff\xe2\x80\xae\xc3\xa9";
+    assert_string_equal(text_printable(arena, hostile, sizeof hostile - 1),
+                        "a\\x1b[2Jb\\xff\\xe2\\x80\\xae\xc3\xa9");
+    arena_free(arena);
+}
+
+static void test_write_replaces_whole_file(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    char folder[] = "/tmp/plumbline-base-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    const char *path = path_join(arena, folder, "out.json");
+    Error error;
+    Bytes bytes;
+    assert_int_equal(file_write(path, (Bytes){(const uint8_t *)"one", 3}, &error), STATUS_OK);
+    assert_int_equal(file_write(path, (Bytes){(const uint8_t *)"two!", 4}, &error), STATUS_OK);
+    assert_int_equal(file_read(arena, path, 100, &bytes, &error), STATUS_OK);
+    assert_memory_equal(bytes.data, "two!", 5);
+    assert_int_equal(file_read(arena, path, 3, &bytes, &error), STATUS_ERROR);
+    assert_int_equal(file_write(path_join(arena, folder, "none/out"), bytes, &error), STATUS_ERROR);
+    assert_non_null(strstr(error_line(arena, &error), "none/out: cannot write: No such file"));
+    unlink(path);
+    rmdir(folder);
+    arena_free(arena);
+}
+
+static void test_findings_are_sorted_and_not_doubled(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Findings *findings = findings_new(arena);
+    static const Rule rule = {"a.rule", "title", "instead", "source"};
+    findings_add(findings, &rule, SEVERITY_NOTE, (Place){.file = "b.py", .line = 1}, "note");
+    findings_add(findings, &rule, SEVERITY_VIOLATION, (Place){.file = "b.py", .line = 9}, "nine");
+    findings_add(findings, &rule, SEVERITY_VIOLATION, (Place){.file = "b.py", .line = 2}, "two");
+    findings_add(findings, &rule, SEVERITY_VIOLATION, (Place){.file = "b.py", .line = 2}, "two");
+    findings_sort(findings);
+    assert_int_equal(findings->count, 3);
+    assert_string_equal(findings->items[0].what, "two");
+    assert_string_equal(findings->items[2].what, "note");
+    arena_free(arena);
+}
+
+static void test_json_errors_have_a_line(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Error error;
+    json_t *value;
+    const char *twice = "{\"a\": 1,\n \"a\": 2}";
+    assert_int_equal(json_parse((Bytes){(const uint8_t *)twice, strlen(twice)}, "map.json", &value, &error),
+                     STATUS_ERROR);
+    assert_true(text_starts(error_line(arena, &error), "map.json:2:"));
+    arena_free(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_keeps_order_and_replaces),
+        cmocka_unit_test(test_hostile_text_is_made_visible),
+        cmocka_unit_test(test_write_replaces_whole_file),
+        cmocka_unit_test(test_findings_are_sorted_and_not_doubled),
+        cmocka_unit_test(test_json_errors_have_a_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
