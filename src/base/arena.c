@@ -101,7 +101,7 @@ char *arena_printf(Arena *arena, const char *format, ...) {
     return text;
 }
 
-size_t arena_grow(Arena *arena, void *items, size_t *count, size_t *capacity, size_t element_size) {
+void *arena_push(Arena *arena, void *items, size_t *count, size_t *capacity, size_t element_size) {
     void **array = items;
     if (*count == *capacity) {
         size_t larger = *capacity < 8 ? 8 : *capacity * 2;
@@ -111,5 +111,5 @@ size_t arena_grow(Arena *arena, void *items, size_t *count, size_t *capacity, si
         *array = grown;
         *capacity = larger;
     }
-    return (*count)++;
+    return (char *)*array + element_size * (*count)++;
 }

@@ -30,12 +30,12 @@ char *arena_vprintf(Arena *arena, const char *format, va_list rest);
 #define ARENA_NEW(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (count)))
 
-/* Make room for one more element in a growable array and count it: returns the index of the new, zeroed
- * element. `items` is the address of the array's pointer. The old block stays with the arena. */
-size_t arena_grow(Arena *arena, void *items, size_t *count, size_t *capacity, size_t element_size);
+/* Makes room for one more element in a growable array and counts it: returns the new, zeroed element. `items`
+ * is the address of the array's pointer. The old block stays with the arena. */
+void *arena_push(Arena *arena, void *items, size_t *count, size_t *capacity, size_t element_size);
+/* For any struct with `items`, `count` and `capacity`. */
 #define ARENA_PUSH(arena, list)                                                                              \
-    (&(list)->items[arena_grow((arena), (void *)&(list)->items, &(list)->count, &(list)->capacity,           \
-                               sizeof *(list)->items)])
+    arena_push((arena), (void *)&(list)->items, &(list)->count, &(list)->capacity, sizeof *(list)->items)
 
 /* ---- Errors -------------------------------------------------------------------------------
  * A function that can fail returns a Status that can't be dropped, and fills the Error that it was given. An
