@@ -107,4 +107,51 @@ const char *node_string(const Node *node);
 typedef bool NodeVisitor(const Node *node, void *context);
 void node_walk(const Node *node, NodeVisitor *visit, void *context);
 
+/* ---- Programs -----------------------------------------------------------------------------
+ * All the files that one side consists of, found by name from its main file's import statements (policy.md,
+ * "The Python that a candidate is written in"); no path code is run to find them. */
+typedef enum FilePart {
+    PART_ORIGINAL, /* held to no rule */
+    PART_OWN,      /* refactored.py */
+    PART_CHILD,    /* a component file: defines Model or RefactoredModel at its top level */
+    PART_HELPER    /* a component file without Model: its code counts as that of the file that imports it */
+} FilePart;
+
+typedef struct ProgramFile {
+    Source source;
+    Tree tree;
+    FilePart part;
+    size_t index;   /* in Program.files; the main file is 0 */
+    Table *imports; /* dotted module name as written -> ProgramFile *; relative imports with their dots */
+    Table *
+        loaders; /* text of a call's constant arguments -> ProgramFile *, for files that are loaded by path */
+    bool *skipped;   /* by node id: statements that only work out import paths, not to be run nor judged */
+    bool *unreached; /* by node id: statements under the main guard, and run_tests: reached by the self-test
+                        only */
+} ProgramFile;
+
+typedef struct Program {
+    Arena *arena;
+    ProgramFile **items;
+    size_t count, capacity;
+} Program;
+
+/* Parses sources with the interpreter that will run them: fills trees[i]. Given by the caller, since this
+ * room knows no processes. A syntax error in a source is an error with its place. */
+typedef struct Parser {
+    Status (*parse)(void *context, Arena *arena, const Source *sources, size_t count, Tree *trees,
+                    Error *error);
+    void *context;
+} Parser;
+
+/* Reads and parses `path` and every component that it reaches. `part` is that of the main file: PART_OWN for
+ * a refactored.py, PART_CHILD for a component that is judged alone, PART_ORIGINAL for an original. Import
+ * problems (two files that fit in one place, a file with the name of a standard or allowed module, an import
+ * that is neither) are findings; a file that can't be read or parsed is an error. */
+MUST_USE Status program_load(Arena *arena, const Parser *parser, const char *path, FilePart part,
+                             const char *const *allowed_imports, size_t allowed_count, Program *program,
+                             Findings *findings, Error *error);
+/* The "files" of docs/protocol.md with "at" and "size" left to the caller. New reference. */
+json_t *program_to_json(const Program *program);
+
 #endif
