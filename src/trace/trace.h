@@ -1,0 +1,221 @@
+/* trace: values as cells send them, and what one run did: calls, tensors, modules, makers, places. */
+#ifndef PLUMBLINE_TRACE_H
+#define PLUMBLINE_TRACE_H
+
+#include "base.h"
+
+/* ---- Values -------------------------------------------------------------------------------
+ * Any nesting of Python values, as docs/protocol.md ("Values") writes them. */
+typedef struct TensorId { /* the number of a tensor in the table that accompanies the value */
+    uint32_t number;
+} TensorId;
+
+typedef enum ValueKind {
+    VALUE_NONE,
+    VALUE_BOOL,   /* integer: 0 or 1 */
+    VALUE_INT,    /* integer */
+    VALUE_BIGINT, /* text: decimal */
+    VALUE_FLOAT,  /* real */
+    VALUE_COMPLEX,
+    VALUE_STR,
+    VALUE_BYTES, /* text: the bytes themselves */
+    VALUE_TENSOR,
+    VALUE_LIST,
+    VALUE_TUPLE,
+    VALUE_SET,
+    VALUE_DICT,       /* items: key, value, key, value; name: the class of a subclass, or NULL */
+    VALUE_NAMEDTUPLE, /* name, fields */
+    VALUE_DATACLASS,  /* name, fields */
+    VALUE_SIZE,
+    VALUE_DTYPE,         /* text: "torch.float32" */
+    VALUE_DEVICE,        /* text: "cpu" */
+    VALUE_MEMORY_FORMAT, /* text; layouts too */
+    VALUE_SLICE,         /* three items */
+    VALUE_RANGE,         /* three items */
+    VALUE_ELLIPSIS,
+    VALUE_MODULE,   /* text: its path */
+    VALUE_FUNCTION, /* text: its name; classes and methods too */
+    VALUE_OTHER     /* text: the name of its type */
+} ValueKind;
+
+typedef struct Value Value;
+struct Value {
+    ValueKind kind;
+    TensorId tensor;
+    union {
+        int64_t integer;
+        double real;
+        struct {
+            double real, imaginary;
+        } complex;
+        struct {
+            const char *data; /* NUL-terminated */
+            size_t length;
+        } text;
+        struct {
+            Value *items;
+            size_t count;
+        } list; /* LIST, TUPLE, SET, DICT, NAMEDTUPLE, DATACLASS, SIZE, SLICE, RANGE */
+    };
+    const char *name;    /* DICT, NAMEDTUPLE, DATACLASS */
+    const char **fields; /* NAMEDTUPLE, DATACLASS: as many as items */
+};
+
+/* Decodes one value, at most 200 deep, whose tensor numbers are below `tensor_count`. `where` names it in
+ * messages. The value is owned by the arena. */
+MUST_USE Status value_decode(Arena *arena, const json_t *json, size_t tensor_count, const char *where,
+                             Value *value, Error *error);
+/* The inverse, for sending a value to a cell. New reference. */
+json_t *value_to_json(const Value *value);
+/* The same kinds, names, items in the same order, and the same numbers; NaN equals NaN, 0.0 doesn't equal
+ * -0.0; tensors by their numbers. */
+bool value_equal(const Value *a, const Value *b);
+bool value_is_container(const Value *value); /* has items */
+/* A short text for messages ("a list of 3", "'relu'", "12", "tensor 4"); at most about 80 characters. */
+const char *value_describe(Arena *arena, const Value *value);
+/* The Python name of the kind: "list", "NoneType", "torch.dtype", a class's own name. */
+const char *value_type_name(const Value *value);
+/* Calls `visit` for every value that is no container, in order. `path` is `prefix` and the way to it:
+ * out["logits"][0], out.logits for fields. It is valid during the call only. */
+typedef void ValueVisitor(const char *path, const Value *value, void *context);
+void value_walk(Arena *arena, const Value *value, const char *prefix, ValueVisitor *visit, void *context);
+void value_walk_tensors(Arena *arena, const Value *value, const char *prefix, ValueVisitor *visit,
+                        void *context);
+/* The item of a container at a path's step: text for a dict or fields, NULL if absent. */
+const Value *value_field(const Value *value, const char *name);
+
+/* ---- Traces ------------------------------------------------------------------------------- */
+typedef struct StorageId { /* tensors with the same storage share memory */
+    uint32_t number;
+} StorageId;
+
+enum { NO_NUMBER = -1 }; /* an index that is absent: file, module call */
+
+typedef enum OriginKind {
+    ORIGIN_UNKNOWN, /* no recorded call made it: a finding wherever it is used */
+    ORIGIN_INPUT,
+    ORIGIN_PARAMETER,
+    ORIGIN_BUFFER,
+    ORIGIN_CALL
+} OriginKind;
+
+typedef struct TraceTensor {
+    StorageId storage;
+    const char *dtype; /* "torch.float32" */
+    int64_t *shape, *stride;
+    size_t rank;
+    int64_t offset; /* elements */
+    const char *device;
+    OriginKind origin;
+    const char **keys; /* the input's path, or the state-dict keys of a parameter or buffer (several: tied) */
+    size_t key_count;  /* at least 1 for inputs, parameters, buffers */
+    size_t made_by; /* the first call that gave it, or SIZE_MAX: known for buffers made at construction too */
+    bool floating;  /* floating or complex dtype */
+} TraceTensor;
+
+typedef struct TraceModule {
+    const char *path; /* "" for the model itself */
+    const char *class;
+    int file;            /* index in the program's files of its class statement, or NO_NUMBER */
+    const char *library; /* "torch.nn.modules.linear.Linear", or NULL */
+} TraceModule;
+
+typedef struct TraceModuleCall {
+    size_t module;
+    int64_t parent;    /* the module call that it was made in, or NO_NUMBER */
+    size_t first, end; /* the torch calls made during it: [first, end) */
+    Value args, kwargs, output;
+    int file, line; /* of the caller */
+} TraceModuleCall;
+
+typedef enum MakerKind { MAKER_OWN, MAKER_CHILD, MAKER_METHOD, MAKER_LIBRARY } MakerKind;
+
+typedef struct TraceMaker { /* who computed: docs/protocol.md, "Maker" */
+    MakerKind kind;
+    int file;           /* OWN, CHILD, METHOD */
+    size_t module_call; /* CHILD */
+    size_t module;      /* METHOD */
+    int64_t serial;     /* METHOD: tells one call of the method from the next */
+    const char *method; /* METHOD */
+} TraceMaker;
+
+typedef struct TraceCall {
+    uint32_t operator; /* in Trace.operators */
+    uint32_t maker;
+    Value *args;
+    size_t arg_count;
+    const char **names; /* of the keyword arguments */
+    Value *kwargs;
+    size_t kwarg_count;
+    Value output;
+    TensorId *written; /* tensors that the call modified */
+    size_t written_count;
+    TensorId *uses; /* every tensor in args and kwargs, in order */
+    size_t use_count;
+    TensorId *gives; /* every tensor in the output, in order */
+    size_t give_count;
+    int64_t module_call; /* innermost, or NO_NUMBER */
+    int file, line;      /* of the user's code; NO_NUMBER and 0 where there is none */
+    bool in_forward;     /* false: during construction */
+    bool grad, autocast, training;
+} TraceCall;
+
+typedef struct Trace {
+    TraceTensor *tensors;
+    size_t tensor_count;
+    size_t storage_count;
+    TraceModule *modules;
+    size_t module_count;
+    TraceModuleCall *module_calls; /* by first call; a parent before its children */
+    size_t module_call_count;
+    TraceMaker *makers;
+    size_t maker_count;
+    const char **operators; /* distinct names, as in the trace: "torch.nn.functional.linear" */
+    size_t operator_count;
+    TraceCall *calls; /* in order of time: construction, then forward */
+    size_t call_count;
+    size_t forward_start; /* the first call of forward */
+    Value args, kwargs, outputs;
+    bool *live_tensors; /* by tensor: an output depends on it, along the calls of forward */
+    bool *live_calls;   /* by call: an output depends on what it gave or wrote */
+    Table *state; /* key -> TraceTensor *: parameters and buffers of the finished model, every tied key */
+} Trace;
+
+/* Decodes "A trace" of docs/protocol.md and checks every number in it: what comes back is consistent,
+ * whatever the cell sent. Linear in its size. */
+MUST_USE Status trace_decode(Arena *arena, const json_t *json, Trace *trace, Error *error);
+
+const char *trace_operator(const Trace *trace, const TraceCall *call);
+/* The keyword argument of that name, or the positional one at `position`; NULL if neither is there. */
+const Value *trace_argument(const TraceCall *call, size_t position, const char *name);
+bool trace_call_writes(const TraceCall *call, TensorId tensor);
+
+/* Does any output of forward depend on the parameter or buffer `key`? Followed backwards over the calls of
+ * forward, in-place writes and views included. What construction made of it doesn't count: that is its
+ * initial value. */
+bool trace_reads(const Trace *trace, const char *key);
+
+/* What one tensor of trace->outputs depends on. Keys are input paths, parameter keys and buffer keys (the
+ * first key of tied ones), each a set in order of tensor number. */
+typedef struct Dependence {
+    Table *inputs, *parameters, *buffers;
+    bool unknown; /* it depends on a tensor of unknown origin too */
+} Dependence;
+Dependence trace_output_dependence(Arena *arena, const Trace *trace, TensorId output);
+
+/* Where an integer input, or a view, cast or copy of it, is the index into a table (embedding, index_select,
+ * gather, indexing of a parameter): the number of rows of the smallest such table; 0 if there is none. */
+int64_t trace_integer_bound(const Trace *trace, const char *input_path);
+
+/* Tensors of unknown origin that a call of forward uses or an output contains. */
+typedef struct UnknownOrigin {
+    TensorId tensor;
+    size_t call; /* the first that uses it, or SIZE_MAX if only an output contains it */
+} UnknownOrigin;
+size_t trace_unknown_origins(Arena *arena, const Trace *trace, UnknownOrigin **unknown);
+
+/* One line a call, for people: "12 blocks.0.fc torch.nn.functional.linear(t4, t5, t6) -> t7 [2, 32] float32
+ * children/fc.py:12". `files` gives the names of the program's files, or NULL. */
+void trace_print(const Trace *trace, const char *const *files, size_t file_count, Text *text);
+
+#endif
