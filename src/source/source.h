@@ -113,22 +113,38 @@ void node_walk(const Node *node, NodeVisitor *visit, void *context);
 typedef enum FilePart {
     PART_ORIGINAL, /* held to no rule */
     PART_OWN,      /* refactored.py */
-    PART_CHILD,    /* a component file: defines Model or RefactoredModel at its top level */
+    PART_CHILD,    /* a component file: binds Model or RefactoredModel at its top level */
     PART_HELPER    /* a component file without Model: its code counts as that of the file that imports it */
 } FilePart;
 
-typedef struct ProgramFile {
+typedef struct ProgramFile ProgramFile;
+
+/* What an import statement, or a call that loads a file, gives: the module of a file or an attribute of it.
+ */
+typedef struct Binding {
+    const Node *node; /* NODE_Import, NODE_ImportFrom: one binding a name; or the NODE_Call that loads */
+    const char
+        *name; /* the name that is bound, "children.linear" for `import children.linear`; NULL for a call */
+    const ProgramFile *file; /* the component */
+    const char *attribute; /* "Model" for `from linear import Model as Linear`; NULL for the module itself */
+} Binding;
+
+typedef struct Bindings {
+    Binding *items; /* in source order */
+    size_t count, capacity;
+} Bindings;
+
+struct ProgramFile {
     Source source;
     Tree tree;
     FilePart part;
-    size_t index;   /* in Program.files; the main file is 0 */
-    Table *imports; /* dotted module name as written -> ProgramFile *; relative imports with their dots */
-    Table *
-        loaders; /* text of a call's constant arguments -> ProgramFile *, for files that are loaded by path */
-    bool *skipped;   /* by node id: statements that only work out import paths, not to be run nor judged */
-    bool *unreached; /* by node id: statements under the main guard, and run_tests: reached by the self-test
+    size_t index; /* in Program.items; the main file is 0 */
+    Bindings bindings;
+    bool *skipped;   /* by node id: statements that only work out import paths, and all below them: not to be
+                        run   nor judged */
+    bool *unreached; /* by node id: what stands under the main guard, and run_tests: reached by the self-test
                         only */
-} ProgramFile;
+};
 
 typedef struct Program {
     Arena *arena;
@@ -144,13 +160,20 @@ typedef struct Parser {
     void *context;
 } Parser;
 
-/* Reads and parses `path` and every component that it reaches. `part` is that of the main file: PART_OWN for
+/* Which modules may be imported is settled here (rules py.import-*), by the first part of their dotted names;
+ * what may be taken from an allowed module is the policy's.
+ * Reads and parses `path` and every component that it reaches. `part` is that of the main file: PART_OWN for
  * a refactored.py, PART_CHILD for a component that is judged alone, PART_ORIGINAL for an original. Import
  * problems (two files that fit in one place, a file with the name of a standard or allowed module, an import
  * that is neither) are findings; a file that can't be read or parsed is an error. */
 MUST_USE Status program_load(Arena *arena, const Parser *parser, const char *path, FilePart part,
                              const char *const *allowed_imports, size_t allowed_count, Program *program,
                              Findings *findings, Error *error);
+/* The binding of the call `node`, or of `name` by the import statement `node`; NULL if there is none (it's a
+ * library's). */
+const Binding *program_binding(const ProgramFile *file, const Node *node, const char *name);
+/* Every rule of this room, NULL-terminated, for documents and tests. */
+extern const Rule *const SOURCE_RULES[];
 /* The "files" of docs/protocol.md with "at" and "size" left to the caller. New reference. */
 json_t *program_to_json(const Program *program);
 
