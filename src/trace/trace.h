@@ -140,7 +140,7 @@ typedef struct TraceMaker { /* who computed: docs/protocol.md, "Maker" */
 } TraceMaker;
 
 typedef struct TraceCall {
-    uint32_t operator; /* in Trace.operators */
+    uint32_t operator_number; /* in Trace.operators */
     uint32_t maker;
     Value *args;
     size_t arg_count;
@@ -189,6 +189,10 @@ const char *trace_operator(const Trace *trace, const TraceCall *call);
 /* The keyword argument of that name, or the positional one at `position`; NULL if neither is there. */
 const Value *trace_argument(const TraceCall *call, size_t position, const char *name);
 bool trace_call_writes(const TraceCall *call, TensorId tensor);
+/* Does the call take nothing but shape, dtype and device of call->uses[position] (zeros_like(x), y.to(x))? */
+bool trace_use_is_metadata(const Trace *trace, const TraceCall *call, size_t position);
+/* The last part of a dotted name: "torch.Tensor.add_" -> "add_". */
+const char *trace_bare_name(const char *name);
 
 /* Does any output of forward depend on the parameter or buffer `key`? Followed backwards over the calls of
  * forward, in-place writes and views included. What construction made of it doesn't count: that is its
