@@ -1,0 +1,162 @@
+/* weights: state dicts, weight maps, ties; which original goes where; perturbed weights and inputs. */
+#ifndef PLUMBLINE_WEIGHTS_H
+#define PLUMBLINE_WEIGHTS_H
+
+#include "base.h"
+#include "tensor.h"
+
+/* ---- State dicts -------------------------------------------------------------------------- */
+typedef enum StateKind { STATE_PARAMETER, STATE_BUFFER } StateKind;
+
+typedef struct StateEntry {
+    const char *key;
+    StateKind kind;
+    bool persistent; /* in the state dict; a parameter always is */
+    TensorView tensor;
+    const char *module, *module_class; /* whose it is: path, qualified class name */
+    int owner;     /* index of the file of that module's class, or -1: torch or a library */
+    bool is_state; /* policy.md, "Buffers": true of every parameter and state buffer; false: known from
+                      construction */
+    size_t tie;    /* the first entry with the same memory; its own index if there is none before it */
+} StateEntry;
+
+typedef struct StateDict {
+    StateEntry *items;
+    size_t count;
+    Table *by_key; /* key -> StateEntry * */
+} StateDict;
+
+/* Decodes the "state" list of a describe report; tensors lie in the mapped memory file `file`. Hostile input.
+ */
+MUST_USE Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, const char *where,
+                                  StateDict *dict, Error *error);
+/* A buffer that forward writes is state: call it for the keys that a run reports as modified. */
+void state_dict_mark_written(StateDict *dict, const char *key);
+
+/* ---- Weight maps -------------------------------------------------------------------------- */
+typedef struct MapTarget { /* where an original goes: a whole key, or a part (formats.md) */
+    const char *key;       /* refactored key */
+    bool is_slice;         /* dim, start, stop were given */
+    int64_t dim, start, stop;
+    bool transpose; /* of the last two dimensions, after slicing */
+} MapTarget;
+
+typedef struct MapEntry {
+    const char *key; /* original key */
+    MapTarget *targets;
+    size_t target_count; /* 0: mapped nowhere, on purpose */
+    int line;
+} MapEntry;
+
+typedef struct WeightMap {
+    const char *name; /* the file, as shown to the user */
+    MapEntry *items;
+    size_t count, capacity;
+} WeightMap;
+
+/* Reads weight_map.json. What isn't such a map is an error with file and line. */
+MUST_USE Status weight_map_parse(Arena *arena, Bytes bytes, const char *name, WeightMap *map, Error *error);
+
+/* ---- Assignment --------------------------------------------------------------------------- */
+typedef enum PieceKind {
+    PIECE_WHOLE,        /* candidate = original */
+    PIECE_OF_ORIGINAL,  /* candidate = original sliced along dim: start..stop */
+    PIECE_OF_CANDIDATE, /* candidate sliced along dim, start..stop = original */
+} PieceKind;
+
+typedef struct Piece {
+    PieceKind kind;
+    size_t original; /* index in the original's state dict */
+    size_t dim;      /* of the tensor that is sliced */
+    int64_t start, stop;
+    bool transpose; /* the original('s slice) has its last two dimensions swapped */
+} Piece;
+
+typedef enum AssignedBy {
+    ASSIGNED_NOTHING, /* gets no value: a finding, unless nothing reads it */
+    ASSIGNED_MAP,
+    ASSIGNED_NAME,
+    ASSIGNED_SUFFIX, /* or by its shape, of which there is one only */
+    ASSIGNED_KEPT    /* a known buffer: keeps its value from construction */
+} AssignedBy;
+
+typedef struct Assigned { /* what one candidate key gets */
+    AssignedBy by;
+    Piece *pieces; /* one, or several PIECE_OF_CANDIDATE that cover the key; none for NOTHING and KEPT */
+    size_t count, capacity;
+    bool reported; /* a finding already says why it gets nothing */
+} Assigned;
+
+typedef struct Assignment {
+    const StateDict *original, *candidate;
+    Assigned *items;          /* one for each of the candidate's entries, in its order */
+    bool *original_used;      /* by the original's entries: mapped somewhere, itself or a key tied to it */
+    bool *original_reported;  /* by the original's entries: a finding already says why not */
+    const char **assumptions; /* "attn.bias keeps its value from construction; ..." */
+    size_t assumption_count;
+    size_t mapped_count; /* original entries that are used */
+} Assignment;
+
+/* Issue 3, "Weights": the map first, then equal names, then equal suffixes and unique shapes; never a guess.
+ * What is wrong or ambiguous becomes findings that name both sides; the assignment is complete all the same
+ * (what was not settled gets nothing). `map` may be NULL. */
+void weights_assign(Arena *arena, const StateDict *original, const StateDict *candidate, const WeightMap *map,
+                    Assignment *out, Findings *findings);
+
+/* A key that gets nothing, or goes nowhere, is a violation if the side's outputs depend on it (or if `reads`
+ * is NULL), else a note. Call it when both traces are there; known buffers matter only if marked as written.
+ */
+typedef bool WeightReader(void *context, const char *key);
+void weights_report_unmapped(const Assignment *assignment, WeightReader *original_reads,
+                             void *original_context, WeightReader *candidate_reads, void *candidate_context,
+                             Findings *findings);
+
+/* For verification_result.json: "weight_map" {original: refactored key | part | list}, "unmapped_original",
+ * "unmapped_refactored" (keys without a known buffer's). New references. */
+json_t *weights_map_to_json(const Assignment *assignment);
+json_t *weights_unmapped_original(const Assignment *assignment);
+json_t *weights_unmapped_refactored(const Assignment *assignment);
+
+/* ---- Layout: what a candidate's run gets --------------------------------------------------
+ * Whole keys and slices of an original are views of the original's bytes. What must be put together (fused
+ * keys, buffers that go to several places, floating keys that get nothing: NaN) lies in a region that we
+ * fill. */
+size_t weights_layout_size(const Assignment *assignment); /* bytes of that region; 0: none is needed */
+/* Fills the region file[region_at ..] (region_at a multiple of 64) from the original's bytes as they lie in
+ * `file` at its tensors' storage_at, and gives the "weights" list of docs/protocol.md. New reference. */
+json_t *weights_layout_fill(Arena *arena, const Assignment *assignment, uint8_t *file, size_t region_at);
+/* The list for a run of the original itself: every state entry where it lies. New reference. */
+json_t *weights_layout_original(const StateDict *original);
+
+/* ---- Perturbation (soundness 13) ----------------------------------------------------------
+ * Deterministic from the seed alone: every element's noise is a hash of seed, storage and position. */
+
+/* Copies the weights file `source` to `target` (as large), with every floating parameter and state buffer
+ * made distinguishable. Ties stay tied; integers, booleans, masks and ramps stay as they are. */
+void weights_perturb(const StateDict *original, Bytes source, uint8_t *target, uint64_t seed);
+
+typedef enum InputKind {
+    INPUT_SAME,       /* the sample */
+    INPUT_BOTH_SIGNS, /* normal noise of both signs, each row with a scale of its own */
+    INPUT_SMALL,      /* 1e-4 of the sample, where an eps shows */
+    INPUT_LARGE,      /* 1e3 of the sample */
+    INPUT_KIND_COUNT
+} InputKind;
+
+typedef struct InputTensor {
+    TensorView tensor;
+    int64_t low, high; /* integers: the values that it may take, inclusive; low > high: those of the sample */
+} InputTensor;
+
+/* Copies the inputs file `source` to `target` (as large) and perturbs the tensors: floats by `kind`, integers
+ * over low..high, booleans with both values; INPUT_SAME changes nothing. Floating masks (0 and 1, 0 and -inf)
+ * stay. */
+void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8_t *target, InputKind kind,
+                    uint64_t seed);
+const char *input_kind_name(InputKind kind); /* "same", "both signs", "small", "large" */
+
+/* ---- Rules -------------------------------------------------------------------------------- */
+extern const Rule WEIGHTS_RULES[];
+extern const size_t WEIGHTS_RULE_COUNT;
+
+#endif
