@@ -113,6 +113,11 @@ const char *path_name(const char *path);              /* the last component */
 char *path_stem(Arena *arena, const char *path);      /* the last component without .py and the like */
 char *path_absolute(Arena *arena, const char *path);  /* realpath; the path itself if it doesn't exist */
 
+typedef struct EmbeddedFile { /* a row of a table that scripts/embed.py makes at build time */
+    const char *name;         /* NULL in the last row */
+    Bytes bytes;              /* followed by a NUL that is not counted */
+} EmbeddedFile;
+
 /* ---- JSON ---------------------------------------------------------------------------------
  * Values are jansson's. `where` names the object in messages ("weight_map.json", "cell report"). */
 MUST_USE Status json_parse(
