@@ -1,0 +1,66 @@
+"""A cell: a fork of the zygote that sandboxes itself, does one piece of work, answers and dies."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any, Callable, Dict
+
+from . import failure, sandbox, syntax, wire
+
+Work = Callable[[Dict[str, Any], Dict[str, int], failure.Progress], Dict[str, Any]]
+
+
+def parse_files(work: Dict[str, Any], files: Dict[str, int], progress: failure.Progress) -> Dict[str, Any]:
+    """work: syntax."""
+    return {"trees": [syntax.parse(os.pread(files["bundle"], file["size"], file["at"]), file["name"])
+                      for file in work["files"]]}
+
+
+WORK: Dict[str, Work] = {"syntax": parse_files}
+
+
+def prepare(with_torch: bool) -> None:
+    """Loads what a cell needs, in the zygote."""
+    if with_torch:
+        from . import describe, run
+
+        WORK.update(describe=describe.describe, run=run.run)
+
+
+def live(connection: socket.socket, log: int) -> None:
+    """The whole life of a cell. Does not return."""
+    progress = failure.Progress()
+    try:
+        os.setpgid(0, 0)
+        sandbox.die_with_parent()
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        answer = work(connection, progress)
+    except BaseException as cause:
+        answer = {"failed": failure.report(cause, progress)}
+    try:
+        wire.send(connection, answer)
+    finally:
+        for stream in (sys.__stdout__, sys.__stderr__):
+            try:
+                stream.flush()
+            except BaseException:
+                pass
+        os._exit(0)
+
+
+def work(connection: socket.socket, progress: failure.Progress) -> Dict[str, Any]:
+    received = wire.receive(connection)
+    if received is None:
+        os._exit(0)
+    job, descriptors = received
+    files = dict(zip(job["fds"], descriptors))
+    task = job["work"]
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(job["threads"])
+    layers = sandbox.apply(job["sandbox"], files.get("seccomp"))
+    wire.send(connection, {"ready": {"layers": layers}})
+    return {"done": WORK[task["kind"]](task, files, progress)}

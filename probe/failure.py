@@ -1,0 +1,80 @@
+"""What went wrong in user code, as data: stage, message, and the frames that lead to it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from types import FrameType
+from typing import Any, Dict, List, Optional
+
+from .registry import FileRegistry
+from .wire import clean
+
+LONGEST_MESSAGE = 4096
+MOST_FRAMES = 40
+
+
+class Progress:
+    """Where a piece of work stands; read when it fails."""
+
+    def __init__(self) -> None:
+        self.stage = "internal"
+        self.registry: Optional[FileRegistry] = None
+        self.model: Any = None
+
+
+def report(cause: BaseException, progress: Progress) -> Dict[str, Any]:
+    """The content of a `failed` frame."""
+    frames = [frame for frame in traceback.walk_tb(cause.__traceback__)]
+    shown = [describe(frame, line, progress.registry) for frame, line in frames]
+    kept = [each for each in shown if each[0] >= 0]
+    if shown and shown[-1][0] < 0 and not is_ours(frames[-1][0]):
+        kept.append(shown[-1])
+    if isinstance(cause, SyntaxError) and cause.filename and progress.registry:
+        index = progress.registry.index_of(cause.filename)
+        kept.append([index, cause.filename, cause.lineno or 0, "<module>"])
+    if len(kept) > MOST_FRAMES:
+        kept = kept[:MOST_FRAMES // 2] + kept[-MOST_FRAMES // 2:]
+    return {"stage": progress.stage, "type": type(cause).__name__, "message": message(cause), "frames": kept,
+            "module": module_path([frame for frame, _ in frames], progress.model)}
+
+
+def message(cause: BaseException) -> str:
+    try:
+        return clean(str(cause))[:LONGEST_MESSAGE]
+    except Exception:
+        return "(its message can't be shown)"
+
+
+def is_ours(frame: FrameType) -> bool:
+    return frame.f_globals is globals() or frame.f_globals.get("__package__") == __package__
+
+
+def describe(frame: FrameType, line: Optional[int], registry: Optional[FileRegistry]) -> List[Any]:
+    name = frame.f_code.co_filename
+    index = registry.index_of(name) if registry else -1
+    path = registry.files[index]["name"] if registry and index >= 0 else shortened(name)
+    return [index, clean(path), line or 0, clean(frame.f_code.co_name)]
+
+
+def shortened(path: str) -> str:
+    """A library's file as one writes it in an import: "torch/nn/functional.py"."""
+    for folder in sys.path:
+        if folder and path.startswith(folder + "/"):
+            return path[len(folder) + 1:]
+    return path
+
+
+def module_path(frames: List[FrameType], model: Any) -> Optional[str]:
+    """The innermost module of the model among the `self` of the frames."""
+    if model is None:
+        return None
+    try:
+        paths = {id(module): path for path, module in model.named_modules()}
+    except Exception:
+        return None
+    for frame in reversed(frames):
+        holder = frame.f_locals.get("self")
+        if id(holder) in paths:
+            return clean(paths[id(holder)])
+    return None

@@ -1,0 +1,134 @@
+"""work: run. Constructs a model, gives it weights, and runs forward once."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from typing import Any, Dict, Iterator, List, Optional
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from . import construct, state, values
+from .describe import Loaded, argument_names, forward_arguments
+from .failure import Progress
+from .memory import TensorReader, TensorWriter
+
+# Up to this size, a state tensor's bytes are compared before and after; above it, its version counter must do.
+LARGEST_COMPARED = 1 << 20
+
+
+class SlowPath(TorchFunctionMode):
+    """Does nothing; but while a mode is active, torch 1.13's transformer modules don't take their fast path."""
+
+    def __torch_function__(self, function: Any, kinds: Any, arguments: Any = (), keywords: Optional[Dict[str, Any]] = None) -> Any:
+        return function(*arguments, **(keywords or {}))
+
+
+def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
+    loaded = Loaded(work, files, progress)
+    loaded.seed(work["seed"])
+    gc.collect()
+    gc.freeze()  # what loading made holds no view of a weight
+    started = time.monotonic()
+    model, _ = construct.construct(loaded.kind, loaded.arguments, loaded.keywords, work["initialise"])
+    construct_seconds = time.monotonic() - started
+    progress.model = model
+    progress.stage = "weights"
+    device = work["device"]
+    if device != "cpu":
+        model.to(device)
+    weights = TensorReader(files.get("weights"), device)
+    state.place_weights(model, {row["key"]: weights.tensor(row["tensor"]) for row in work["weights"]})
+    progress.stage = "inputs"
+    tensors = TensorReader(files.get("inputs"), device).tensors(work["tensors"])
+    if work.get("float64"):
+        widen(model)
+        tensors = [widened(tensor) for tensor in tensors]
+        torch.set_default_dtype(torch.float64)
+    arguments, keywords = values.decode(work["args"], tensors), values.decode(work["kwargs"], tensors)
+    model.train(work["mode"] == "train")
+    watch = ChangeWatch(model, arguments, keywords)
+    loaded.seed(work["seed"])
+    progress.stage = "forward"
+    started = time.monotonic()
+    with torch.no_grad(), slow_path(model):
+        outputs = model(*arguments, **keywords)
+    forward_seconds = time.monotonic() - started
+    progress.stage = "outputs"
+    if device != "cpu":
+        torch.cuda.synchronize()
+    writer = TensorWriter(files["outputs"])
+    encoded = values.encode(outputs, writer.number)
+    return {"outputs": encoded, "tensors": writer.finish(), "inputs_modified": watch.inputs_modified(),
+            "state_modified": watch.state_modified(), "trace": None, "construct_seconds": construct_seconds,
+            "forward_seconds": forward_seconds}
+
+
+@contextlib.contextmanager
+def slow_path(model: torch.nn.Module) -> Iterator[None]:
+    fast = (torch.nn.MultiheadAttention, torch.nn.TransformerEncoderLayer, torch.nn.TransformerEncoder)
+    if hasattr(torch.backends, "mha") or not any(isinstance(module, fast) for module in model.modules()):
+        yield
+    else:
+        with SlowPath():
+            yield
+
+
+def widened(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.is_floating_point():
+        return tensor.to(torch.float64)
+    return tensor.to(torch.complex128) if tensor.is_complex() else tensor
+
+
+def widen(model: torch.nn.Module) -> None:
+    """Every floating parameter, buffer and plain attribute in double width. Ties stay."""
+    made: Dict[Any, torch.Tensor] = {}
+    with torch.no_grad():
+        tensors = [entry.tensor for entry in state.entries(model)] + [kept.tensor for kept in state.attributes(model)]
+        for tensor in {id(tensor): tensor for tensor in tensors}.values():
+            key = state.identity(tensor)
+            if key not in made:
+                made[key] = widened(tensor.data)
+            tensor.data = made[key]
+
+
+class ChangeWatch:
+    """Remembers inputs and state before forward, and tells which of them it wrote."""
+
+    def __init__(self, model: torch.nn.Module, arguments: List[Any], keywords: Dict[str, Any]) -> None:
+        names = argument_names(arguments, keywords, forward_arguments(model))
+        given = list(arguments) + list(keywords.values())
+        self.inputs = [Snapshot(path, tensor, True) for name, value in zip(names, given)
+                       for path, tensor in state.tensors_in(value, name, 8)]
+        self.state = [Snapshot(entry.key, entry.tensor, entry.tensor.numel() * entry.tensor.element_size() <= LARGEST_COMPARED)
+                      for entry in state.entries(model)]
+        self.model = model
+
+    def inputs_modified(self) -> List[str]:
+        return [snapshot.name for snapshot in self.inputs if snapshot.changed()]
+
+    def state_modified(self) -> List[str]:
+        current = {entry.key: entry.tensor for entry in state.entries(self.model)}
+        return [snapshot.name for snapshot in self.state
+                if current.get(snapshot.name) is not snapshot.tensor or snapshot.changed()]
+
+
+class Snapshot:
+    def __init__(self, name: str, tensor: torch.Tensor, with_bytes: bool) -> None:
+        self.name, self.tensor = name, tensor
+        self.version = tensor._version
+        self.copy = tensor.detach().clone() if with_bytes else None
+
+    def changed(self) -> bool:
+        if self.copy is None:
+            return self.tensor._version != self.version
+        if self.tensor.shape != self.copy.shape or self.tensor.dtype != self.copy.dtype:
+            return True
+        return not torch.equal(raw(self.tensor), raw(self.copy))
+
+
+def raw(tensor: torch.Tensor) -> torch.Tensor:
+    """The elements' bytes, so that a NaN equals itself."""
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
