@@ -1,0 +1,134 @@
+"""Where a torch call was written, and who made it (docs/protocol.md, "Maker"), read from the interpreter's frames."""
+
+from __future__ import annotations
+
+import os
+from types import CodeType, FrameType
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import torch
+
+# Files that are no file of the program.
+LIBRARY, TORCH, PASSING, TRACER = -1, -2, -3, -4
+TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
+# Files of torch through which a call only passes on its way to a mode.
+PASSED = tuple(TORCH_FOLDER + name.replace("/", os.sep)
+               for name in ("overrides.py", "utils/_device.py", "_tensor.py", "_jit_internal.py"))
+PROBE_FOLDER = os.path.dirname((lambda: 0).__code__.co_filename) + os.sep
+OWN_PARTS = ("own", "original")
+Maker = Tuple[Any, ...]
+
+
+class Frames:
+    """`files` is the registry of the program's files (registry.py): index_of, part, owner_of."""
+
+    def __init__(self, files: Any, module_number: Callable[[torch.nn.Module], int]) -> None:
+        self.files = files
+        self.module_number = module_number
+        self.module_call: Optional[CodeType] = None  # the code of the wrapper around Module.__call__
+        self.kinds: Dict[str, int] = {}
+        self.makers: Dict[Maker, int] = {}
+        self.method_frame: Optional[FrameType] = None  # of the method call whose serial was given last
+        self.method_serial = -1
+
+    def kind(self, filename: str) -> int:
+        index: int = self.files.index_of(filename)
+        if index < 0:
+            index = (PASSING if filename in PASSED else TORCH if filename.startswith(TORCH_FOLDER)
+                     else TRACER if filename.startswith(PROBE_FOLDER) else LIBRARY)
+        self.kinds[filename] = index
+        return index
+
+    def asked_by_torch(self, frame: Optional[FrameType]) -> bool:
+        """Does the nearest code that is not merely passed through belong to torch?"""
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            kind = self.kinds.get(filename)
+            if kind is None:
+                kind = self.kind(filename)
+            if kind > PASSING:
+                return kind == TORCH
+            if kind == PASSING and frame.f_code.co_name in ("__iter__", "__format__", "__deepcopy__", "__repr__"):
+                return True
+            frame = frame.f_back
+        return False
+
+    def place(self, frame: Optional[FrameType]) -> List[int]:
+        """[file, line] of the nearest frame of the program; [-1, 0] if there is none."""
+        kinds = self.kinds
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            kind = kinds.get(filename)
+            if kind is None:
+                kind = self.kind(filename)
+            if kind >= 0:
+                return [kind, frame.f_lineno or 0]
+            frame = frame.f_back
+        return [-1, 0]
+
+    def place_and_maker(self, frame: Optional[FrameType], running: List[Any]) -> Tuple[List[int], int]:
+        """`running` are the module calls that are going on (modules.Running), outermost first: they stand on the stack
+        in the order of the wrapper's frames."""
+        kinds, module_call = self.kinds, self.module_call
+        level = len(running)
+        place: Optional[List[int]] = None
+        maker: Optional[Maker] = None
+        outermost: Optional[FrameType] = None  # the outermost frame of a child or helper so far
+        inner = -1  # the file of the innermost
+        while frame is not None:
+            code = frame.f_code
+            kind = kinds.get(code.co_filename)
+            if kind is None:
+                kind = self.kind(code.co_filename)
+            if kind >= 0:
+                if place is None:
+                    place = [kind, frame.f_lineno or 0]
+                if maker is not None:
+                    break
+                if self.files.part(kind) in OWN_PARTS:
+                    maker = (self.method(outermost) if outermost is not None else None) or ("own", kind if inner < 0 else inner)
+                    break
+                outermost = frame
+                if inner < 0:
+                    inner = kind
+            elif kind == TRACER and code is module_call:
+                level -= 1
+                if maker is None and level >= 0 and running[level].child >= 0:
+                    maker = ("child", running[level].child, running[level].number)
+                    if place is not None:
+                        break
+            frame = frame.f_back
+        if maker is None:
+            maker = ("own", inner) if inner >= 0 else ("library",)
+        number = self.makers.setdefault(maker, len(self.makers))
+        return place or [-1, 0], number
+
+    def method(self, frame: FrameType) -> Optional[Maker]:
+        """("method", ..) if the frame is of a method of a child's module, called by own code."""
+        code = frame.f_code
+        if code.co_argcount == 0 or code.co_name.startswith("_") and code.co_name != "__init__":
+            return None
+        module = frame.f_locals.get(code.co_varnames[0])
+        if not isinstance(module, torch.nn.Module):
+            return None
+        file = self.files.owner_of(type(module))
+        if file < 0 or self.files.part(file) != "child" or not defines(type(module), code):
+            return None
+        if frame is not self.method_frame:
+            self.method_frame = frame
+            self.method_serial += 1
+        return ("method", file, self.module_number(module), self.method_serial, code.co_name)
+
+    def forget(self) -> None:
+        self.method_frame = None
+
+
+def defines(kind: type, code: CodeType) -> bool:
+    """Is that code a plain method of the class, under its own name? A property, static method or lambda is not."""
+    for parent in kind.__mro__:
+        function = parent.__dict__.get(code.co_name)
+        while function is not None:
+            if getattr(function, "__code__", None) is code:
+                return True
+            function = getattr(function, "__wrapped__", None)
+    return False

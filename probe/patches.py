@@ -1,0 +1,153 @@
+"""What a function mode doesn't see of its own accord, made visible while a trace runs, and put back afterwards."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from typing import Any, Callable, List, Tuple
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+ABSENT = object()
+
+
+class Patches:
+    """Attributes of classes, replaced for a while."""
+
+    def __init__(self) -> None:
+        self.undone: List[Tuple[Any, str, Any]] = []
+
+    def put(self, owner: Any, name: str, value: Any) -> None:
+        self.undone.append((owner, name, vars(owner).get(name, ABSENT)))
+        setattr(owner, name, value)
+
+    def undo(self) -> None:
+        while self.undone:
+            owner, name, value = self.undone.pop()
+            delattr(owner, name) if value is ABSENT else setattr(owner, name, value)
+
+
+def patch_all(patches: Patches, tracer: Any) -> None:
+    patch_module_calls(patches, tracer)
+    patch_parameters(patches, tracer)
+    patch_constructor(patches, tracer)
+    patch_functions(patches, tracer)
+    patch_scripted(patches, tracer)
+    if not sees_plain_index():
+        patch_index(patches)
+
+
+def patch_module_calls(patches: Patches, tracer: Any) -> None:
+    original = torch.nn.Module.__call__
+    modules = tracer.modules
+    thread = threading.get_ident()
+
+    def call_module(*args: Any, **kwargs: Any) -> Any:
+        if tracer.quiet or threading.get_ident() != thread:
+            return original(*args, **kwargs)
+        depth = len(modules.running)
+        running = tracer.begin_module(args, kwargs, sys._getframe(1))
+        try:
+            output = original(*args, **kwargs)
+        finally:
+            modules.end(running, depth, len(tracer.calls))
+        tracer.end_module(running, output)
+        return output
+
+    tracer.frames.module_call = call_module.__code__
+    patches.put(torch.nn.Module, "__call__", call_module)
+
+
+def patch_parameters(patches: Patches, tracer: Any) -> None:
+    """nn.Parameter(data): another object on the same memory."""
+    for kind in (torch.nn.Parameter, getattr(torch.nn, "Buffer", None)):
+        if kind is not None:
+            patches.put(kind, "__new__", staticmethod(recorded_new(tracer, kind)))
+
+
+def recorded_new(tracer: Any, kind: Any) -> Callable[..., Any]:
+    original, name = kind.__new__, "torch.nn." + kind.__name__
+
+    def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        return tracer.record_other(name, args, kwargs, sys._getframe(1), functools.partial(original, cls))
+
+    return make
+
+
+def patch_constructor(patches: Patches, tracer: Any) -> None:
+    """torch.Tensor(2, 3), torch.Tensor([1.0])."""
+    original = torch.Tensor.__new__
+
+    def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        if cls is not torch.Tensor:
+            return original(cls, *args, **kwargs)
+        return tracer.record_other("torch.Tensor", args, kwargs, sys._getframe(1), functools.partial(original, cls))
+
+    patches.put(torch.Tensor, "__new__", staticmethod(make))
+
+
+def patch_functions(patches: Patches, tracer: Any) -> None:
+    """Custom autograd Functions: one opaque call each. Those of torch itself (checkpoint) are looked into."""
+    kind = torch.autograd.Function
+    own = vars(kind).get("apply")
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        call = functools.partial(own.__func__, cls) if own is not None else super(kind, cls).apply
+        if cls.__module__.startswith("torch.") and tracer.frames.files.owner_of(cls) < 0:
+            return call(*args, **kwargs)
+        return tracer.record_other("torch.autograd.Function.apply", args, kwargs, sys._getframe(1), call, cls)
+
+    patches.put(kind, "apply", classmethod(apply))
+
+
+def patch_scripted(patches: Patches, tracer: Any) -> None:
+    """Compiled functions and methods run without the interpreter: one opaque call each."""
+    for kind, name in ((torch._C.ScriptFunction, "torch.jit.ScriptFunction"), (torch._C.ScriptMethod, "torch.jit.ScriptMethod")):
+        patches.put(kind, "__call__", recorded_call(tracer, kind.__call__, name))
+
+
+def recorded_call(tracer: Any, original: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return tracer.record_other(name, args[1:], kwargs, sys._getframe(1), functools.partial(original, args[0]), args[0])
+
+    return call
+
+
+class _Sees(TorchFunctionMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = False
+
+    def __torch_function__(self, function: Callable[..., Any], kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen = True
+        return function(*args, **(kwargs or {}))
+
+
+def sees_plain_index() -> bool:
+    """torch 1.13 shows a[0, 1] to a mode, but not a[0]."""
+    row = torch.zeros(1)
+    with _Sees() as mode:
+        row[0]
+    return mode.seen
+
+
+def patch_index(patches: Patches) -> None:
+    """a[i] as a[(i,)], which is the same and is seen."""
+    original = torch.Tensor.__getitem__
+
+    def get_item(self: Any, index: Any) -> Any:
+        if type(index) is not tuple:
+            index = tuple(index) if is_tuple_in_disguise(index) else (index,)
+        return original(self, index)
+
+    # torch looks the method up by its name to tell the mode what was called: it is to read as the method that it is.
+    get_item.__module__, get_item.__name__, get_item.__qualname__ = "torch._tensor", "__getitem__", "Tensor.__getitem__"
+    patches.put(torch.Tensor, "__getitem__", get_item)
+
+
+def is_tuple_in_disguise(index: Any) -> bool:
+    """torch takes a short list that holds more than numbers for a tuple, as numpy did."""
+    return (isinstance(index, list) and len(index) < 32
+            and any(item is None or item is Ellipsis or isinstance(item, (torch.Tensor, list, tuple, slice)) for item in index))

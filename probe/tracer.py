@@ -1,0 +1,255 @@
+"""Records what one run did: docs/protocol.md, "A trace".
+
+    tracer = Tracer(files)                      # files: registry.FileRegistry
+    with tracer.phase(0):                       # loading the user's files and constructing the model
+        model = ...
+    tracer.set_root(model)                      # places of modules in the model
+    tracer.name_state(key, "parameter", tensor, placed=True)    # every entry of the state, after weights are placed
+    tracer.name_input("mask[0]", tensor)
+    with tracer.phase(1):
+        outputs = model(*args, **kwargs)
+    trace = tracer.report(args, kwargs, outputs)
+
+A call is recorded if user code, or torch's own modules on its behalf, made it: what the torch function then calls is
+not seen. Outside of the phases nothing is recorded, and torch is as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from types import FrameType
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from . import values
+from .frames import Frames
+from .modules import Modules, Running
+from .patches import Patches, patch_all
+from .spelling import Spelling, spell
+from .tensors import Tensors
+
+FORWARD = 1
+# Kernels that write what their schema doesn't say they write, so that no version tells: the running statistics.
+RUNNING_STATISTICS = {"torch.nn.functional.batch_norm": (5, "training"), "torch.nn.functional.instance_norm": (5, "use_input_stats"),
+                      "torch.batch_norm": (5, "training"), "torch.instance_norm": (5, "use_input_stats")}
+
+
+class Tracer(TorchFunctionMode):
+    """Tensors and modules of the run are known by weak references: a trace keeps no activation alive."""
+
+    def __init__(self, files: Any) -> None:
+        super().__init__()
+        self.tensors = Tensors()
+        self.modules = Modules(files)
+        self.frames = Frames(files, self.modules.number)
+        self.calls: List[Dict[str, Any]] = []
+        self.quiet = False  # while a recorded call runs, and while the tracer itself looks at tensors
+        self._phase = 0
+        self._spellings: Dict[Any, Spelling] = {}
+        self._flags = {(grad, cast, training): {"grad": grad, "autocast": cast, "training": training}
+                       for grad in (False, True) for cast in (False, True) for training in (False, True)}
+        self._autocast = getattr(torch._C, "_is_any_autocast_enabled", None) or autocast_of_old
+
+    # ---- the run -------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def phase(self, number: int) -> Iterator[None]:
+        """0: loading and construction. 1: forward."""
+        self._phase = number
+        patches = Patches()
+        try:
+            patch_all(patches, self)
+            with self:
+                yield
+        finally:
+            patches.undo()
+            del self.modules.running[:]
+            self.frames.forget()
+
+    def set_root(self, model: torch.nn.Module) -> None:
+        self.modules.set_root(model)
+
+    def name_input(self, path: str, tensor: torch.Tensor) -> None:
+        """An argument of forward. One object given twice keeps its first name."""
+        if self.tensors.find(tensor) is None:
+            self.tensors.add(tensor, ["input", path])
+
+    def name_state(self, key: str, kind: str, tensor: torch.Tensor, placed: bool = False) -> None:
+        """A parameter or buffer of the finished model, once for each key. `placed`: its value came from outside."""
+        table = self.tensors.table
+        number = self.tensors.find(tensor)
+        if number is not None and table[number][6][0] in ("parameter", "buffer"):
+            table[number][6].append(key)
+        elif number is None or kind == "buffer" and placed:
+            self.tensors.add(tensor, [kind, key])
+        else:
+            table[number][:] = self.tensors.row(tensor, [kind, key])
+
+    def report(self, args: Any, kwargs: Any, outputs: Any) -> Dict[str, Any]:
+        """The trace as JSON. Calls of forward that raised are not in it."""
+        self.modules.late_paths()
+        ends = {"args": list(args), "kwargs": dict(kwargs), "outputs": outputs}
+        encoded = {name: self._encode(value) for name, value in ends.items()}
+        return {"tensors": self.tensors.table, "modules": self.modules.table, "module_calls": self.modules.calls,
+                "makers": [list(maker) for maker in self.frames.makers], "calls": self.calls, **encoded}
+
+    # ---- torch calls ---------------------------------------------------------------------------------------------
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Optional[Dict[str, Any]] = None) -> Any:
+        if kwargs is None:
+            kwargs = {}
+        if self.quiet:
+            return func(*args, **kwargs)
+        spelling = self._spellings.get(func)
+        if spelling is None:
+            spelling = self._spellings[func] = spell(func)
+        if not spelling.operator or spelling.asked and self.frames.asked_by_torch(sys._getframe(1)):
+            return func(*args, **kwargs)
+        return self._record(spelling, func, args, kwargs, sys._getframe(1))
+
+    def record_other(self, name: str, args: Any, kwargs: Dict[str, Any], frame: FrameType, call: Callable[..., Any],
+                     subject: Any = None) -> Any:
+        """A call that no mode sees (patches.py). `subject` is recorded as its first argument."""
+        if self.quiet:
+            return call(*args, **kwargs)
+        spelling = self._spellings.get(name)
+        if spelling is None:
+            spelling = self._spellings[name] = Spelling(name, operator=True)
+        self.quiet = True
+        try:
+            return self._record(spelling, call, args, kwargs, frame, subject)
+        finally:
+            self.quiet = False
+
+    def _record(self, spelling: Spelling, func: Any, args: Any, kwargs: Dict[str, Any], frame: FrameType,
+                subject: Any = None) -> Any:
+        used: List[Tuple[torch.Tensor, int, int]] = []
+        a = [self._argument(value, used) for value in args]
+        k = {name: self._argument(value, used) for name, value in kwargs.items()} if kwargs else {}
+        if subject is not None:
+            a.insert(0, {"fn": subject_name(subject)})
+        running = self.modules.running
+        training = bool(running[-1].module.training) if running else False
+        flags = self._flags[torch.is_grad_enabled(), self._autocast(), training]
+        was_quiet = self.quiet
+        self.quiet = True
+        try:
+            output = func(*args, **kwargs)
+        finally:
+            self.quiet = was_quiet
+        written = [number for tensor, number, version in used if version >= 0 and tensor._version != version]
+        if spelling.name in RUNNING_STATISTICS or written or spelling.reshapes or any(version < 0 for _, _, version in used):
+            written = self._all_written(spelling, args, kwargs, written, used)
+        place, maker = self.frames.place_and_maker(frame, running)
+        if spelling.indexing and len(a) > 1 and type(args[1]) is tuple and len(args[1]) == 1:
+            a[1] = a[1]["t"][0]
+        origin = ["call", len(self.calls)]
+        if written and (spelling.reshapes or "out" in kwargs):
+            for tensor, number, _ in used:
+                if number in written:
+                    self.tensors.refresh(tensor, origin)
+        o = self._output(output, origin)
+        if output is None and spelling.reshapes:  # x.data = y: x is another tensor now
+            o = {"T": self.tensors.number(args[0])}
+        self.calls.append({"f": spelling.name, "ph": self._phase, "a": a, "k": k, "o": o, "w": written,
+                           "mc": running[-1].number if running else -1, "by": maker, "at": place, "x": flags})
+        return output
+
+    def _all_written(self, spelling: Spelling, args: Any, kwargs: Dict[str, Any], written: List[int],
+                     used: List[Tuple[torch.Tensor, int, int]]) -> List[int]:
+        """Adds what versions don't tell."""
+        found = dict.fromkeys(written)
+        if spelling.reshapes and used:
+            found[used[0][1]] = None
+        if spelling.name in RUNNING_STATISTICS:
+            position, name = RUNNING_STATISTICS[spelling.name]
+            if kwargs.get(name, args[position] if len(args) > position else False):
+                given = list(args[1:3]) if spelling.name.startswith("torch.nn.") else list(args[3:5])
+                for tensor in given + [kwargs.get("running_mean"), kwargs.get("running_var")]:
+                    if isinstance(tensor, torch.Tensor):
+                        found[self.tensors.number(tensor)] = None
+        if any(version < 0 for _, _, version in used):  # inference tensors
+            out = kwargs.get("out")
+            for tensor in out if isinstance(out, (tuple, list)) else (out,):
+                if isinstance(tensor, torch.Tensor):
+                    found[self.tensors.number(tensor)] = None
+            if spelling.writes_first or kwargs.get("inplace") is True or args and args[-1] is True and "inplace" in \
+                    getattr(getattr(torch.nn.functional, spelling.name.rsplit(".", 1)[-1], None), "__annotations__", ()):
+                found[used[0][1]] = None
+        return list(found)
+
+    def _argument(self, value: Any, used: List[Tuple[torch.Tensor, int, int]]) -> Any:
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        if kind is int and -(1 << 62) < value < 1 << 62:
+            return value
+        if isinstance(value, torch.Tensor):
+            number = self.tensors.number(value)
+            try:
+                version = value._version
+            except RuntimeError:  # an inference tensor has none
+                version = -1
+            used.append((value, number, version))
+            return {"T": number}
+        if kind is tuple:
+            return {"t": [self._argument(item, used) for item in value]}
+        if kind is list:
+            return {"l": [self._argument(item, used) for item in value]}
+        if kind is float:
+            return {"f": value.hex()}
+
+        def number_used(tensor: torch.Tensor) -> int:
+            return int(self._argument(tensor, used)["T"])
+
+        return values.encode(value, number_used, self.modules.paths)
+
+    def _output(self, value: Any, origin: List[Any]) -> Any:
+        if isinstance(value, torch.Tensor):
+            number = self.tensors.find(value)
+            return {"T": self.tensors.add(value, origin) if number is None else number}
+        if value is None or type(value) is bool:
+            return value
+        if type(value) is tuple:
+            return {"t": [self._output(item, origin) for item in value]}
+        if type(value) is list:
+            return {"l": [self._output(item, origin) for item in value]}
+
+        def number_given(tensor: torch.Tensor) -> int:
+            return int(self._output(tensor, origin)["T"])
+
+        return values.encode(value, number_given, self.modules.paths)
+
+    # ---- module calls --------------------------------------------------------------------------------------------
+
+    def begin_module(self, args: Any, kwargs: Dict[str, Any], frame: FrameType) -> Running:
+        """`args` begins with the module."""
+        self.quiet = True
+        try:
+            return self.modules.begin(args[0], {"l": [self._encode(item) for item in args[1:]]}, self._encode(kwargs),
+                                      self.frames.place(frame), len(self.calls))
+        finally:
+            self.quiet = False
+
+    def end_module(self, running: Running, output: Any) -> None:
+        self.quiet = True
+        try:
+            self.modules.calls[running.number][6] = self._encode(output)
+        finally:
+            self.quiet = False
+
+    def _encode(self, value: Any) -> Any:
+        if type(value) is torch.Tensor:
+            return {"T": self.tensors.number(value)}
+        return values.encode(value, self.tensors.number, self.modules.paths)
+
+
+def autocast_of_old() -> bool:
+    return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
+
+
+def subject_name(subject: Any) -> str:
+    return str(getattr(subject, "__qualname__", None) or getattr(subject, "name", None) or type(subject).__name__)
