@@ -1,14 +1,19 @@
 """Embeds files in a program: embed.py OUTPUT.c SYMBOL ROOT FILE...
 
-Makes `const EmbeddedFile SYMBOL[]` (src/base/base.h), ended by a row without a name. A file's name is its path
+A FILE may be a pattern; OUTPUT.c.d then tells the build to look again when something joins its folder. Makes `const EmbeddedFile SYMBOL[]` (src/base/base.h), ended by a row without a name. A file's name is its path
 below ROOT. The bytes are followed by a NUL that is not counted.
 """
 
+import glob
 import os
 import sys
 
 
-def main(output, symbol, root, *paths):
+def main(output, symbol, root, *patterns):
+    paths = [path for pattern in patterns for path in sorted(glob.glob(pattern)) or [pattern]]
+    with open(output + ".d", "w", encoding="utf-8") as file:
+        watched = sorted({os.path.dirname(path) or "." for path in paths}) + paths
+        file.write(f"{output}: {' '.join(path.replace(' ', chr(92) + ' ') for path in watched)}\n")
     parts = ['#include "base.h"\n\n', f"extern const EmbeddedFile {symbol}[];\n\n"]
     rows = []
     for index, path in enumerate(paths):

@@ -137,8 +137,9 @@ Status interpreter_find(Arena *arena, const char *option, bool needs_torch, Inte
         text_printf(&list, "%s%s (%s) %s", i == 0 ? "" : ", ", tried.items[i].path, tried.items[i].from,
                     tried.items[i].problem);
     }
-    const char *advice = needs_torch ? "install torch for it, or name a Python that has torch with --python PATH"
-                                     : "name a Python with --python PATH";
+    const char *advice = needs_torch
+                             ? "install torch for it, or name a Python that has torch with --python PATH"
+                             : "name a Python with --python PATH";
     if (tried.count == 0)
         return error_set(error, "", advice, "no Python interpreter was found");
     return error_set(error, "", advice, "no Python interpreter%s: %s", needs_torch ? " with torch" : "",

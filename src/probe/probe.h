@@ -77,7 +77,6 @@ typedef struct ProbeOptions {
     bool needs_torch;
     double start_timeout; /* seconds that importing torch may take; 0: 120 */
     bool require_sandbox; /* cells in which seccomp, landlock or limits isn't on are refused with an error */
-    const char *probe_files; /* NULL: the probe that is inside the binary; else a folder with probe's *.py */
 } ProbeOptions;
 
 typedef struct ProbeFacts { /* what the zygote said when it had started; owned by the probe's arena */
@@ -102,13 +101,13 @@ typedef struct Probe Probe;
  * line. The probe lives in `arena`, which must not be freed before probe_stop. */
 MUST_USE Status probe_start(Arena *arena, const ProbeOptions *options, Probe **probe, Error *error);
 const ProbeFacts *probe_facts(const Probe *probe);
-/* What the cells so far had; the weakest of each layer. Layers of a probe that ran no cell have no text. */
+/* What the cells so far had; the weakest of each layer. Before the first cell, layers have no text. */
 const SandboxReport *probe_sandbox(const Probe *probe);
 /* Imports library modules in the zygote, so that every later cell has them: "import transformers",
  * "from einops import rearrange". One that fails to import is left to the cell, which says it better. */
 MUST_USE Status probe_preload(Probe *probe, const char *const *statements, size_t count, Error *error);
-/* Ends the zygote and every cell, and waits for it. Reports and their JSON are gone afterwards, memory files
- * are not. NULL does nothing. */
+/* Ends the zygote and every cell, and waits for it. Reports and their JSON are gone afterwards, memory
+ * files are not. NULL does nothing. */
 void probe_stop(Probe *probe);
 /* Parses by this probe's interpreter, in cells. Valid until probe_stop. */
 Parser probe_parser(Probe *probe);
@@ -121,9 +120,10 @@ typedef struct CellJob {
     const char *const *readable; /* files and folders that it may read besides probe_facts' prefixes */
     size_t readable_count;
     const char *device; /* "cpu", "cuda"; NULL: "cpu". For CUDA some layers are relaxed */
-    double timeout; /* seconds of wall time from its start; 0: 300. CPU time is limited to threads times it */
-    uint64_t memory;    /* bytes of address space beyond the zygote's; 0: no limit */
-    uint64_t file_size; /* bytes that each memory file may have; 0: 64 GiB, or `memory` if that is set */
+    double timeout;     /* seconds of wall time from its start; 0: 300. CPU time: threads times as many */
+    uint64_t memory;    /* bytes of address space beyond the zygote's; 0: nine tenths of what the machine has
+                           available. CUDA reserves more than any machine has: then there is no limit */
+    uint64_t file_size; /* bytes that each memory file may have; 0: as `memory` */
     int threads;        /* 0: as many as there are processors for us */
 } CellJob;
 
@@ -154,13 +154,13 @@ typedef struct Failure { /* decoded from what the cell sent: all text is printab
 
 typedef struct CellReport {
     CellOutcome outcome;
-    const char *message; /* one sentence that says how it ended, for the user: "did not end within 5 s and was
-                            killed"; NULL when DONE */
-    const json_t *done;  /* lives until cell_free or probe_stop; json_incref it to keep it */
-    Failure failure;     /* FAILED */
-    int signal;          /* KILLED */
-    int status;          /* EXITED */
-    bool out_of_memory;  /* it ran into its memory limit, or very likely the machine's */
+    const char *message;   /* one sentence that says how it ended, for the user: "did not end within 5 s and
+                              was killed"; NULL when DONE */
+    const json_t *done;    /* lives until cell_free or probe_stop; json_incref it to keep it */
+    Failure failure;       /* FAILED */
+    int signal;            /* KILLED */
+    int status;            /* EXITED */
+    bool out_of_memory;    /* it ran into its memory limit, or very likely the machine's */
     SandboxReport sandbox; /* texts are NULL if it ended before it was ready */
     const char *log;       /* the last 4 KiB that it wrote to stdout and stderr, printable; "" if nothing */
     double wall_seconds;   /* from start to end */
@@ -171,11 +171,11 @@ typedef struct CellReport {
 
 typedef struct Cell Cell;
 
-/* Forks a cell and gives it its job. Several may run at once. An error means that the probe itself failed, or
- * (from waiting) that the cell lacks a layer of the sandbox that was required. */
+/* Forks a cell and gives it its job. Several may run at once. An error means that the probe itself
+ * failed, or (from waiting) that the cell lacks a layer of the sandbox that was required. */
 MUST_USE Status cell_start(Probe *probe, const CellJob *job, Cell **cell, Error *error);
-/* Waits until one of `cells` has ended, and is dead and reaped; its memory files are then safe to seal and
- * map.
+/* Waits until one of `cells` has ended, and is dead and reaped; its memory files are then safe to seal
+ * and map.
  * `*index` is which. Cells that had ended before are reported at once. */
 MUST_USE Status cells_wait_any(Cell *const *cells, size_t count, size_t *index, Error *error);
 /* Waits for this one. */
@@ -184,15 +184,5 @@ const CellReport *cell_report(const Cell *cell); /* NULL while it runs */
 void cell_free(Cell *cell);                      /* kills it if it runs; frees its JSON */
 /* cell_start and cell_wait. */
 MUST_USE Status cell_run(Probe *probe, const CellJob *job, const CellReport **report, Error *error);
-
-/* ---- Doctor ------------------------------------------------------------------------------- */
-typedef struct DoctorOptions {
-    const char *python; /* --python, or NULL */
-    bool json;          /* --format json */
-} DoctorOptions;
-
-/* What works here: interpreters, torch, devices, each layer of the sandbox tried in a real cell, and what to
- * do about what is missing. `*report` is text or JSON, ready to print. Returns whether a step can run. */
-bool doctor_report(Arena *arena, const DoctorOptions *options, const char **report);
 
 #endif

@@ -22,10 +22,23 @@ enum { OUTPUT_LIMIT = 65536, FIRST_SAFE_DESCRIPTOR = 64 };
 /* What decides where libraries and devices are found. Everything else of the user's environment could only
  * make two runs differ. */
 static const char *const kept_variables[] = {
-    "PATH",         "HOME",         "USER",         "LOGNAME",           "TMPDIR",
-    "VIRTUAL_ENV",  "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "LD_LIBRARY_PATH", "CUDA_HOME",
-    "CUDA_PATH",    "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES",
-    "XDG_CACHE_HOME", "HF_HOME",    "TORCH_HOME",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "NVIDIA_VISIBLE_DEVICES",
+    "XDG_CACHE_HOME",
+    "HF_HOME",
+    "TORCH_HOME",
 };
 
 static const char *const set_variables[] = {
@@ -37,9 +50,9 @@ static const char *const set_variables[] = {
     "PYTHONUNBUFFERED=1", /* what a cell printed before it was killed is in its log */
     "OMP_DYNAMIC=FALSE",
     "MKL_DYNAMIC=FALSE",
-    "CUBLAS_WORKSPACE_CONFIG=:4096:8",    /* needed for deterministic matrix products */
-    "PYTORCH_NVML_BASED_CUDA_CHECK=1",    /* asking for devices must not start CUDA before the fork */
-    "HF_HUB_OFFLINE=1",                   /* cells have no network: fail at once, not by a time-out */
+    "CUBLAS_WORKSPACE_CONFIG=:4096:8", /* needed for deterministic matrix products */
+    "PYTORCH_NVML_BASED_CUDA_CHECK=1", /* asking for devices must not start CUDA before the fork */
+    "HF_HUB_OFFLINE=1",                /* cells have no network: fail at once, not by a time-out */
     "TRANSFORMERS_OFFLINE=1",
     "TOKENIZERS_PARALLELISM=false",
 };

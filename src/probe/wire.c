@@ -128,8 +128,7 @@ Status wire_send(int fd, const json_t *object, const int *descriptors, size_t co
     size_t done = 0;
     int cause = 0;
     while (done < HEADER + size && cause == 0) {
-        ssize_t sent =
-            send_some(fd, frame + done, HEADER + size - done, descriptors, done == 0 ? count : 0);
+        ssize_t sent = send_some(fd, frame + done, HEADER + size - done, descriptors, done == 0 ? count : 0);
         if (sent > 0)
             done += (size_t)sent;
         else if (errno == EAGAIN || errno == EWOULDBLOCK)
