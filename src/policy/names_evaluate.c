@@ -1,0 +1,506 @@
+/* What an expression may be, given what the variables may be. */
+#include "names_internal.h"
+
+#include <string.h>
+
+enum { MOST_THINGS = 300, LONGEST_PATH = 8 };
+
+static bool thing_equal(Thing a, Thing b) {
+    return a.kind == b.kind && a.node == b.node && a.file == b.file && text_equal(a.path, b.path);
+}
+
+bool things_add(Arena *arena, Things *things, Thing thing) {
+    for (size_t i = 0; i < things->count; i++)
+        if (thing_equal(things->items[i], thing))
+            return false;
+    if (things->count >= MOST_THINGS) {
+        bool grew = !things->overflow;
+        things->overflow = true;
+        return grew;
+    }
+    *(Thing *)ARENA_PUSH(arena, things) = thing;
+    return true;
+}
+
+bool things_add_all(Arena *arena, Things *things, const Things *more) {
+    bool grew = more->overflow && !things->overflow;
+    things->overflow |= more->overflow;
+    for (size_t i = 0; i < more->count; i++)
+        grew |= things_add(arena, things, more->items[i]);
+    return grew;
+}
+
+bool things_have(const Things *things, ThingKind kind) {
+    for (size_t i = 0; i < things->count; i++)
+        if (things->items[i].kind == kind)
+            return true;
+    return false;
+}
+
+bool things_all(const Things *things, ThingKind kind) {
+    for (size_t i = 0; i < things->count; i++)
+        if (things->items[i].kind != kind)
+            return false;
+    return things->count > 0 && !things->overflow;
+}
+
+const Thing *things_find(const Things *things, ThingKind kind, const char *path) {
+    for (size_t i = 0; i < things->count; i++)
+        if (things->items[i].kind == kind && text_equal(things->items[i].path, path))
+            return &things->items[i];
+    return NULL;
+}
+
+static Things unknown(Arena *arena) {
+    Things things = {0};
+    things_add(arena, &things, (Thing){.kind = THING_UNKNOWN});
+    return things;
+}
+
+/* ---- Names -------------------------------------------------------------------------------- */
+
+/* Class scopes are seen only by what stands directly in them. */
+static Variable *find_variable(const Scope *scope, const char *name, const Scope **after) {
+    bool first = true;
+    for (; scope != NULL; scope = scope->parent, first = false) {
+        if (scope->kind == SCOPE_CLASS && !first)
+            continue;
+        const Scope *declared = table_get(scope->declared, name);
+        Variable *variable = table_get((declared != NULL ? declared : scope)->variables, name);
+        *after = scope->parent;
+        if (variable != NULL)
+            return variable;
+        first = first && scope->kind == SCOPE_COMPREHENSION;
+    }
+    return NULL;
+}
+
+Variable *names_variable(const Scope *scope, const char *name) {
+    const Scope *after;
+    return find_variable(scope, name, &after);
+}
+
+static bool is_builtin(const char *name) {
+    return python_table_has("builtins", name) || python_table_has("builtins.forbidden", name) ||
+           python_table_has("builtins.called", name) || python_table_has("builtins.exceptions", name);
+}
+
+/* A name of a module or class that is not bound yet, or no more, is looked for further out: so both count. */
+static Things evaluate_name(const Names *names, const Scope *scope, const char *name) {
+    Things things = {0};
+    while (scope != NULL) {
+        Variable *variable = find_variable(scope, name, &scope);
+        if (variable == NULL)
+            break;
+        things_add_all(names->arena, &things, &variable->things);
+        if (variable->scope->kind == SCOPE_FUNCTION || variable->scope->kind == SCOPE_COMPREHENSION)
+            return things;
+        if (variable->scope->kind == SCOPE_MODULE)
+            break;
+    }
+    if (is_builtin(name))
+        things_add(names->arena, &things,
+                   (Thing){.kind = THING_BUILTIN, .path = arena_strdup(names->arena, name)});
+    return things;
+}
+
+/* ---- Attributes --------------------------------------------------------------------------- */
+
+static size_t path_length(const char *path) {
+    size_t parts = 1;
+    for (; *path != '\0'; path++)
+        parts += *path == '.';
+    return parts;
+}
+
+static const char *path_below(const Names *names, Thing thing, const char *attribute) {
+    return path_length(thing.path) >= LONGEST_PATH
+               ? NULL
+               : arena_printf(names->arena, "%s.%s", thing.path, attribute);
+}
+
+static void add_bound(const Names *names, Things *things, const Binding *bound) {
+    Thing component = {.kind = THING_COMPONENT, .file = bound->file};
+    if (bound->attribute == NULL) {
+        things_add(names->arena, things, component);
+        return;
+    }
+    Things more = names_attribute(names, component, bound->attribute);
+    things_add_all(names->arena, things, &more);
+}
+
+/* What `path` means by the statements `import a.b.c` of the file: components, and folders on the way to them.
+ */
+static Things package_things(const Names *names, const ProgramFile *file, const char *path) {
+    Things things = {0};
+    size_t length = strlen(path);
+    for (size_t i = 0; i < file->bindings.count; i++) {
+        const Binding *bound = &file->bindings.items[i];
+        if (bound->name == NULL || bound->node->kind != NODE_Import ||
+            strncmp(bound->name, path, length) != 0)
+            continue;
+        if (bound->name[length] == '\0')
+            add_bound(names, &things, bound);
+        else if (bound->name[length] == '.')
+            things_add(names->arena, &things, (Thing){.kind = THING_PACKAGE, .path = path, .file = file});
+    }
+    return things;
+}
+
+static Things module_attribute(const Names *names, Thing thing, const char *attribute) {
+    Things things = {0};
+    const char *path = path_below(names, thing, attribute);
+    if (path == NULL)
+        return things;
+    bool is_module = thing.kind == THING_MODULE &&
+                     (python_table_has("modules", path) || python_table_has("modules.attributes", path) ||
+                      python_table_has("modules.path", path));
+    ThingKind kind = is_module ? THING_MODULE : thing.kind == THING_MODULE ? THING_LIBRARY : thing.kind;
+    things_add(names->arena, &things, (Thing){.kind = kind, .path = path});
+    return things;
+}
+
+static Things package_attribute(const Names *names, Thing thing, const char *attribute) {
+    const char *path = path_below(names, thing, attribute);
+    return path == NULL ? (Things){0} : package_things(names, thing.file, path);
+}
+
+Scope *names_class_scope(const Names *names, Thing thing) {
+    return names->files[thing.file->index].made[thing.node->id];
+}
+
+static bool has_decorator(const Node *function, const char *name) {
+    const Field *decorators = node_field(function, FIELD_decorator_list);
+    for (size_t i = 0; decorators != NULL && i < decorators->count; i++)
+        if (decorators->items[i] != NULL && decorators->items[i]->kind == NODE_Name &&
+            text_equal(node_text(decorators->items[i], FIELD_id), name))
+            return true;
+    return false;
+}
+
+static void add_member(const Names *names, Things *things, Thing member, bool on_instance) {
+    Arena *arena = names->arena;
+    if (member.kind == THING_FUNCTION && has_decorator(member.node, "property")) {
+        Scope *scope = names->files[member.file->index].made[member.node->id];
+        things_add_all(arena, things, &scope->returns);
+        things_add(arena, things, (Thing){.kind = THING_UNKNOWN});
+        return;
+    }
+    bool is_static = member.kind == THING_FUNCTION && has_decorator(member.node, "staticmethod");
+    bool is_class = member.kind == THING_FUNCTION && has_decorator(member.node, "classmethod");
+    if (member.kind == THING_FUNCTION && !is_static && (on_instance || is_class))
+        member.kind = THING_METHOD;
+    things_add(arena, things, member);
+}
+
+static void add_own_members(const Names *names, Things *things, const Scope *scope, const char *attribute,
+                            bool on_instance) {
+    const Variable *variable = table_get(scope->variables, attribute);
+    for (size_t i = 0; variable != NULL && i < variable->things.count; i++)
+        add_member(names, things, variable->things.items[i], on_instance);
+    variable = table_get(scope->instance, attribute);
+    if (variable != NULL && on_instance)
+        things_add_all(names->arena, things, &variable->things);
+}
+
+enum { DEEPEST_BASES = 16 };
+
+static void add_base_members(const Names *names, Things *things, const Scope *scope, const char *attribute,
+                             bool on_instance, int depth) {
+    for (size_t i = 0; depth < DEEPEST_BASES && i < scope->bases.count; i++) {
+        Thing base = scope->bases.items[i];
+        if (base.kind != THING_CLASS)
+            continue;
+        const Scope *base_scope = names_class_scope(names, base);
+        add_own_members(names, things, base_scope, attribute, on_instance);
+        add_base_members(names, things, base_scope, attribute, on_instance, depth + 1);
+    }
+}
+
+static bool derives_from(const Names *names, const Scope *scope, const Scope *base, int depth) {
+    for (size_t i = 0; depth < DEEPEST_BASES && i < scope->bases.count; i++) {
+        if (scope->bases.items[i].kind != THING_CLASS)
+            continue;
+        const Scope *next = names_class_scope(names, scope->bases.items[i]);
+        if (next == base || derives_from(names, next, base, depth + 1))
+            return true;
+    }
+    return false;
+}
+
+static Things class_attribute(const Names *names, Thing thing, const char *attribute) {
+    Things things = {0};
+    const Scope *scope = names_class_scope(names, thing);
+    bool on_instance = thing.kind != THING_CLASS;
+    if (thing.kind != THING_SUPER)
+        add_own_members(names, &things, scope, attribute, on_instance);
+    add_base_members(names, &things, scope, attribute, on_instance, 0);
+    for (size_t i = 0; thing.kind == THING_INSTANCE && i < names->scopes.count; i++)
+        if (names->scopes.items[i]->kind == SCOPE_CLASS &&
+            derives_from(names, names->scopes.items[i], scope, 0))
+            add_own_members(names, &things, names->scopes.items[i], attribute, true);
+    if (things.count == 0)
+        things_add(names->arena, &things, (Thing){.kind = THING_UNKNOWN});
+    return things;
+}
+
+Things names_attribute(const Names *names, Thing thing, const char *attribute) {
+    Things things = {0};
+    switch (thing.kind) {
+    case THING_MODULE:
+    case THING_LIBRARY:
+    case THING_BUILTIN:
+    case THING_RESULT: return module_attribute(names, thing, attribute);
+    case THING_PACKAGE: return package_attribute(names, thing, attribute);
+    case THING_COMPONENT: {
+        const Scope *module = names->files[thing.file->index].made[thing.file->tree.module->id];
+        const Variable *variable = table_get(module->variables, attribute);
+        return variable == NULL ? things : variable->things;
+    }
+    case THING_CLASS:
+    case THING_INSTANCE:
+    case THING_SUPER: return class_attribute(names, thing, attribute);
+    case THING_STATE:
+        things_add(names->arena, &things, thing);
+        things_add(names->arena, &things, (Thing){.kind = THING_UNKNOWN});
+        return things;
+    default: return unknown(names->arena);
+    }
+}
+
+static Things attribute_of(const Names *names, const Things *bases, const char *attribute) {
+    Things things = {.overflow = bases->overflow};
+    for (size_t i = 0; attribute != NULL && i < bases->count; i++) {
+        Things more = names_attribute(names, bases->items[i], attribute);
+        things_add_all(names->arena, &things, &more);
+    }
+    return things;
+}
+
+/* ---- Imports ------------------------------------------------------------------------------ */
+
+/* "torch.nn" of `from torch import nn`; with its dots where it is relative */
+static Things evaluate_from(const Names *names, const Node *statement, const char *name) {
+    const char *module = node_text(statement, FIELD_module);
+    Things base = {0};
+    if (module == NULL)
+        return unknown(names->arena);
+    things_add(names->arena, &base, (Thing){.kind = THING_MODULE, .path = module});
+    return attribute_of(names, &base, name);
+}
+
+static Things evaluate_import(const Names *names, const FileNames *file, const NameBinding *binding) {
+    Things things = {0};
+    const Node *statement = binding->value;
+    const char *name = node_text(binding->node, FIELD_name), *as = node_text(binding->node, FIELD_asname);
+    const Binding *bound = program_binding(file->file, statement, as != NULL ? as : name);
+    if (bound != NULL && (as != NULL || statement->kind == NODE_ImportFrom || strchr(name, '.') == NULL)) {
+        add_bound(names, &things, bound);
+        return things;
+    }
+    if (statement->kind == NODE_ImportFrom)
+        return evaluate_from(names, statement, name);
+    const char *first = as != NULL ? name : arena_strndup(names->arena, name, strcspn(name, "."));
+    things = bound != NULL ? package_things(names, file->file, first) : things;
+    if (things.count == 0)
+        things_add(names->arena, &things, (Thing){.kind = THING_MODULE, .path = first});
+    return things;
+}
+
+/* ---- Calls -------------------------------------------------------------------------------- */
+
+static const Node *call_argument(const Node *call, size_t position) {
+    const Field *args = node_field(call, FIELD_args);
+    return args != NULL && position < args->count ? args->items[position] : NULL;
+}
+
+static Things call_builtin(const Names *names, const FileNames *file, const Node *call, Thing builtin) {
+    Arena *arena = names->arena;
+    Things things = {0};
+    const Node *first = call_argument(call, 0), *second = call_argument(call, 1);
+    if (text_equal(builtin.path, "getattr") && first != NULL && second != NULL) {
+        const char *attribute = node_string(second);
+        Things base = names_evaluate(names, file, first);
+        things = attribute == NULL ? unknown(arena) : attribute_of(names, &base, attribute);
+        return things;
+    }
+    if (text_equal(builtin.path, "super")) {
+        for (const Scope *scope = file->at[call->id]; scope != NULL; scope = scope->parent)
+            if (scope->kind == SCOPE_CLASS) {
+                things_add(arena, &things,
+                           (Thing){.kind = THING_SUPER, .file = scope->file, .node = scope->node});
+                return things;
+            }
+        return unknown(arena);
+    }
+    things_add(arena, &things, (Thing){.kind = THING_RESULT, .path = builtin.path});
+    Things inner = first == NULL ? (Things){0} : names_evaluate(names, file, first);
+    if (text_equal(builtin.path, "type")) {
+        for (size_t i = 0; i < inner.count; i++)
+            if (inner.items[i].kind == THING_INSTANCE)
+                things_add(
+                    arena, &things,
+                    (Thing){.kind = THING_CLASS, .file = inner.items[i].file, .node = inner.items[i].node});
+    } else if (!python_table_has("builtins.exceptions", builtin.path)) {
+        for (size_t i = 0; i < inner.count;
+             i++) /* list(pairs), next(iterator): what is inside may come out */
+            if (inner.items[i].kind != THING_STATE && inner.items[i].kind != THING_RESULT &&
+                inner.items[i].kind != THING_TEXT)
+                things_add(arena, &things, inner.items[i]);
+    }
+    return things;
+}
+
+static void call_thing(const Names *names, const FileNames *file, const Node *call, Thing called,
+                       Things *things) {
+    Arena *arena = names->arena;
+    Things more = {0};
+    switch (called.kind) {
+    case THING_CLASS:
+        things_add(arena, things, (Thing){.kind = THING_INSTANCE, .file = called.file, .node = called.node});
+        return;
+    case THING_FUNCTION:
+    case THING_METHOD:
+        things_add_all(arena, things, &names->files[called.file->index].made[called.node->id]->returns);
+        things_add(arena, things, (Thing){.kind = THING_UNKNOWN});
+        return;
+    case THING_BUILTIN:
+        more = call_builtin(names, file, call, called);
+        things_add_all(arena, things, &more);
+        return;
+    case THING_LIBRARY:
+        things_add(arena, things, (Thing){.kind = THING_RESULT, .path = called.path});
+        if (text_starts(called.path, "torch.nn.") || text_starts(called.path, "functools."))
+            for (size_t i = 0; call_argument(call, i) != NULL; i++) { /* ModuleList([Block()]), partial(f) */
+                more = names_evaluate(names, file, call_argument(call, i));
+                for (size_t j = 0; j < more.count; j++)
+                    if (more.items[j].kind == THING_INSTANCE || more.items[j].kind == THING_CLASS ||
+                        more.items[j].kind == THING_FUNCTION || more.items[j].kind == THING_METHOD ||
+                        more.items[j].kind == THING_LIBRARY || more.items[j].kind == THING_BUILTIN)
+                        things_add(arena, things, more.items[j]);
+            }
+        return;
+    case THING_STATE:
+        things_add(arena, things, called);
+        things_add(arena, things, (Thing){.kind = THING_UNKNOWN});
+        return;
+    case THING_RESULT:
+        if (path_length(called.path) < LONGEST_PATH)
+            things_add(arena, things, called);
+        return;
+    default: things_add(arena, things, (Thing){.kind = THING_UNKNOWN});
+    }
+}
+
+static Things evaluate_call(const Names *names, const FileNames *file, const Node *call) {
+    Things things = {0};
+    const Node *func = node_child(call, FIELD_func);
+    if (func == NULL)
+        return unknown(names->arena);
+    const Binding *bound = program_binding(file->file, call, NULL);
+    if (bound != NULL) {
+        add_bound(names, &things, bound);
+        return things;
+    }
+    Things called = names_evaluate(names, file, func);
+    things.overflow = called.overflow;
+    for (size_t i = 0; i < called.count; i++)
+        call_thing(names, file, call, called.items[i], &things);
+    if (things.count == 0)
+        return unknown(names->arena);
+    return things;
+}
+
+/* ---- Expressions -------------------------------------------------------------------------- */
+
+static void add_field(const Names *names, const FileNames *file, const Node *node, FieldName name,
+                      Things *things) {
+    const Field *field = node_field(node, name);
+    if (field == NULL)
+        return;
+    size_t count = field->kind == FIELD_IS_NODE ? 1 : field->count;
+    for (size_t i = 0; i < count; i++) {
+        const Node *item = field->kind == FIELD_IS_NODE ? field->node : field->items[i];
+        if (item == NULL)
+            continue;
+        Things more = names_evaluate(names, file, item);
+        things_add_all(names->arena, things, &more);
+    }
+}
+
+Things names_evaluate(const Names *names, const FileNames *file, const Node *node) {
+    Things things = {0};
+    const char *text;
+    switch (node->kind) {
+    case NODE_Constant:
+        if (node->constant == CONSTANT_STR)
+            things_add(names->arena, &things, (Thing){.kind = THING_TEXT, .file = file->file, .node = node});
+        return things;
+    case NODE_Name:
+        text = node_text(node, FIELD_id);
+        return text == NULL ? things : evaluate_name(names, file->at[node->id], text);
+    case NODE_Attribute:
+        add_field(names, file, node, FIELD_value, &things);
+        return attribute_of(names, &things, node_text(node, FIELD_attr));
+    case NODE_Call: return evaluate_call(names, file, node);
+    case NODE_Lambda:
+        things_add(names->arena, &things, (Thing){.kind = THING_FUNCTION, .file = file->file, .node = node});
+        return things;
+    case NODE_IfExp:
+        add_field(names, file, node, FIELD_body, &things);
+        add_field(names, file, node, FIELD_orelse, &things);
+        return things;
+    case NODE_BoolOp: add_field(names, file, node, FIELD_values, &things); return things;
+    case NODE_NamedExpr:
+    case NODE_Starred:
+    case NODE_Subscript:
+    case NODE_DictComp: add_field(names, file, node, FIELD_value, &things); return things;
+    case NODE_List:
+    case NODE_Tuple:
+    case NODE_Set: add_field(names, file, node, FIELD_elts, &things); return things;
+    case NODE_Dict: add_field(names, file, node, FIELD_values, &things); return things;
+    case NODE_GeneratorExp:
+        things_add(names->arena, &things, (Thing){.kind = THING_RESULT, .path = "iter"});
+        add_field(names, file, node, FIELD_elt, &things);
+        return things;
+    case NODE_ListComp:
+    case NODE_SetComp: add_field(names, file, node, FIELD_elt, &things); return things;
+    default: return unknown(names->arena);
+    }
+}
+
+Things names_elements(const Names *names, const FileNames *file, const Node *value) {
+    Things things = names_evaluate(names, file, value);
+    if (value->kind == NODE_Dict)
+        add_field(names, file, value, FIELD_keys, &things);
+    if (value->kind == NODE_Call) { /* zip(a, b), enumerate(c), d.items() */
+        add_field(names, file, value, FIELD_args, &things);
+        const Node *func = node_child(value, FIELD_func);
+        if (func != NULL && func->kind == NODE_Attribute)
+            add_field(names, file, func, FIELD_value, &things);
+    }
+    return things;
+}
+
+/* What a binding gives its name: used in every round. */
+Things names_of_binding(const Names *names, const FileNames *file, const NameBinding *binding) {
+    Things things = {0};
+    switch (binding->kind) {
+    case BINDING_IMPORT: return evaluate_import(names, file, binding);
+    case BINDING_DEFINITION:
+        things_add(names->arena, &things,
+                   (Thing){.kind = binding->node->kind == NODE_ClassDef ? THING_CLASS : THING_FUNCTION,
+                           .file = file->file,
+                           .node = binding->node});
+        return things;
+    case BINDING_VALUE:
+    case BINDING_PARAMETER:
+        return binding->value == NULL ? things : names_evaluate(names, file, binding->value);
+    case BINDING_ELEMENT:
+        things = binding->value == NULL ? things : names_elements(names, file, binding->value);
+        things_add(names->arena, &things, (Thing){.kind = THING_UNKNOWN});
+        return things;
+    case BINDING_OTHER: return unknown(names->arena);
+    }
+    return things;
+}
