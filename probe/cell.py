@@ -59,8 +59,8 @@ def work(connection: socket.socket, progress: failure.Progress) -> Dict[str, Any
     job, descriptors = received
     files = dict(zip(job["fds"], descriptors))
     task = job["work"]
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(job["threads"])
     layers = sandbox.apply(job["sandbox"], files.get("seccomp"))
+    if "torch" in sys.modules:  # after the sandbox: a process with threads can't enter namespaces
+        sys.modules["torch"].set_num_threads(job["threads"])
     wire.send(connection, {"ready": {"layers": layers}})
     return {"done": WORK[task["kind"]](task, files, progress)}

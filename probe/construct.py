@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import types
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, ContextManager, Dict, List, Optional, Tuple
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -115,10 +115,12 @@ class ConstructionWatch(TorchFunctionMode):
             self.initial_values_matter = True
 
 
-def construct(kind: type, arguments: List[Any], keywords: Dict[str, Any], initialise: bool) -> Tuple[torch.nn.Module, bool]:
-    """The model, and whether initial values matter beyond the parameters."""
+def construct(kind: type, arguments: List[Any], keywords: Dict[str, Any], initialise: bool,
+              phase: ContextManager[None]) -> Tuple[torch.nn.Module, bool]:
+    """The model, and whether initial values matter beyond the parameters. `phase` is entered around the construction, inside
+    the watch, whose own torch calls a trace is not to see."""
     watch = ConstructionWatch(initialise)
-    with watch:
+    with watch, phase:
         model = kind(*arguments, **keywords)
     watch.finish()
     for name, tensor in list(model.named_parameters()) + list(model.named_buffers()):

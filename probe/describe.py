@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import time
-from typing import Any, Dict, List, Tuple
+from typing import Any, ContextManager, Dict, List, Tuple
 
 import torch
 
 from . import construct, importer, state, values
 from .failure import Progress
-from .memory import TensorReader, TensorWriter
+from .memory import TensorReader, TensorWriter, read_all
 from .registry import FileRegistry
 
 KINDS = {inspect.Parameter.POSITIONAL_ONLY: "positional", inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional",
@@ -19,18 +20,18 @@ KINDS = {inspect.Parameter.POSITIONAL_ONLY: "positional", inspect.Parameter.POSI
 
 
 class Loaded:
-    """A program that is loaded, and its model once it is constructed."""
+    """A program whose files are loaded. `construct` makes its model."""
 
-    def __init__(self, work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> None:
-        progress.stage = "load"
-        self.registry = progress.registry = FileRegistry(work["program"], read_all(files["bundle"]))
-        self.is_original = self.registry.role == "original"
-        construct.seed_everything(work["seed"], False)
-        self.module = importer.load(self.registry, work["program"].get("search", []))
+    def __init__(self, work: Dict[str, Any], files: Dict[str, int], registry: FileRegistry, progress: Progress) -> None:
+        progress.stage, progress.registry = "load", registry
+        self.work, self.registry, self.progress = work, registry, progress
+        self.is_original = registry.role == "original"
+        self.seed(work["seed"])
+        self.module = importer.load(registry, work["program"].get("search", []))
         self.kind = construct.find_class(self.module, work["program"]["class_names"])
         progress.stage = "construct"
+        self.seed(work["seed"])
         if work.get("init") is None:
-            construct.seed_everything(work["seed"], self.is_original)
             self.arguments, self.keywords = construct.own_init_inputs(self.module)
         else:
             tensors = TensorReader(files.get("init")).tensors(work.get("init_tensors", []))
@@ -39,24 +40,23 @@ class Loaded:
     def seed(self, seed: int) -> None:
         construct.seed_everything(seed, self.is_original)
 
-
-def read_all(descriptor: int) -> bytes:
-    import os
-
-    size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, size, 0)
+    def construct(self, phase: ContextManager[None]) -> None:
+        """Sets `model`, `initial_values_matter` and `seconds`."""
+        self.seed(self.work["seed"])
+        started = time.monotonic()
+        self.model, self.initial_values_matter = construct.construct(self.kind, self.arguments, self.keywords,
+                                                                     self.work["initialise"], phase)
+        self.seconds = time.monotonic() - started
+        self.progress.model = self.model
 
 
 def describe(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
-    loaded = Loaded(work, files, progress)
+    loaded = Loaded(work, files, FileRegistry(work["program"], read_all(files["bundle"])), progress)
     init_tensors = TensorWriter(files["outputs"])
     init_inputs = values.encode(loaded.arguments, init_tensors.number)
     init_keywords = values.encode(loaded.keywords, init_tensors.number)
-    loaded.seed(work["seed"])
-    started = time.monotonic()
-    model, random_construction = construct.construct(loaded.kind, loaded.arguments, loaded.keywords, work["initialise"])
-    seconds = time.monotonic() - started
-    progress.model = model
+    loaded.construct(contextlib.nullcontext())
+    model = loaded.model
     forward = forward_arguments(model)
     progress.stage = "inputs"
     trials, names = make_trials(loaded, work["trial_seeds"], forward, files)
@@ -66,8 +66,8 @@ def describe(work: Dict[str, Any], files: Dict[str, int], progress: Progress) ->
     return {"class": loaded.kind.__qualname__, "has_init_inputs": hasattr(loaded.module, "get_init_inputs"),
             "init_inputs": init_inputs, "init_kwargs": init_keywords, "tensors": init_tensors.finish(),
             "forward": {"arguments": forward}, "modules": state.describe_modules(model, loaded.registry),
-            "random_construction": random_construction, "trials": trials, "input_names": names,
-            "construct_seconds": seconds, **described}
+            "random_construction": loaded.initial_values_matter, "trials": trials, "input_names": names,
+            "construct_seconds": loaded.seconds, **described}
 
 
 def forward_arguments(model: torch.nn.Module) -> List[Dict[str, Any]]:

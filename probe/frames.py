@@ -14,7 +14,8 @@ TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 # Files of torch through which a call only passes on its way to a mode.
 PASSED = tuple(TORCH_FOLDER + name.replace("/", os.sep)
                for name in ("overrides.py", "utils/_device.py", "_tensor.py", "_jit_internal.py"))
-PROBE_FOLDER = os.path.dirname((lambda: 0).__code__.co_filename) + os.sep
+# The probe's own files: "<plumbline_probe.NAME>", or a folder's when it is tried out from disk.
+PROBE_FILES = (lambda: 0).__code__.co_filename.rsplit("frames", 1)[0]
 OWN_PARTS = ("own", "original")
 Maker = Tuple[Any, ...]
 
@@ -35,7 +36,7 @@ class Frames:
         index: int = self.files.index_of(filename)
         if index < 0:
             index = (PASSING if filename in PASSED else TORCH if filename.startswith(TORCH_FOLDER)
-                     else TRACER if filename.startswith(PROBE_FOLDER) else LIBRARY)
+                     else TRACER if filename.startswith(PROBE_FILES) else LIBRARY)
         self.kinds[filename] = index
         return index
 

@@ -128,6 +128,10 @@ def seal(descriptor: int) -> None:
     fcntl.fcntl(descriptor, ADD_SEALS, SEAL_SEAL | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE)
 
 
+def read_all(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
 class TensorReader:
     """Tensors over a private mapping of a memory file: writing to them changes no one else's."""
 

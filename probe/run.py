@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Set
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from . import construct, state, values
+from . import state, values
 from .describe import Loaded, argument_names, forward_arguments
 from .failure import Progress
-from .memory import TensorReader, TensorWriter
+from .memory import TensorReader, TensorWriter, read_all
+from .registry import FileRegistry
+from .tracer import Tracer
 
 # Up to this size, a state tensor's bytes are compared before and after; above it, its version counter must do.
 LARGEST_COMPARED = 1 << 20
@@ -27,19 +29,17 @@ class SlowPath(TorchFunctionMode):
 
 
 def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
-    loaded = Loaded(work, files, progress)
-    loaded.seed(work["seed"])
-    gc.collect()
+    registry = FileRegistry(work["program"], read_all(files["bundle"]))
+    tracer = Tracer(registry) if work["trace"] else None
+    with traced(tracer, 0):
+        loaded = Loaded(work, files, registry, progress)
     gc.freeze()  # what loading made holds no view of a weight
-    started = time.monotonic()
-    model, _ = construct.construct(loaded.kind, loaded.arguments, loaded.keywords, work["initialise"])
-    construct_seconds = time.monotonic() - started
-    progress.model = model
+    loaded.construct(traced(tracer, 0))
+    model, device = loaded.model, work["device"]
     progress.stage = "weights"
-    device = work["device"]
     if device != "cpu":
         model.to(device)
-    weights = TensorReader(files.get("weights"), device)
+    weights = TensorReader(files.get("weights"), device) if work["weights"] else None
     state.place_weights(model, {row["key"]: weights.tensor(row["tensor"]) for row in work["weights"]})
     progress.stage = "inputs"
     tensors = TensorReader(files.get("inputs"), device).tensors(work["tensors"])
@@ -50,20 +50,36 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     arguments, keywords = values.decode(work["args"], tensors), values.decode(work["kwargs"], tensors)
     model.train(work["mode"] == "train")
     watch = ChangeWatch(model, arguments, keywords)
+    if tracer is not None:
+        name_ends(tracer, model, watch, {row["key"] for row in work["weights"]})
     loaded.seed(work["seed"])
     progress.stage = "forward"
     started = time.monotonic()
-    with torch.no_grad(), slow_path(model):
+    with torch.no_grad(), slow_path(model), traced(tracer, 1):
         outputs = model(*arguments, **keywords)
-    forward_seconds = time.monotonic() - started
-    progress.stage = "outputs"
     if device != "cpu":
         torch.cuda.synchronize()
+    forward_seconds = time.monotonic() - started
+    progress.stage = "outputs"
+    trace = tracer.report(arguments, keywords, outputs) if tracer is not None else None
     writer = TensorWriter(files["outputs"])
     encoded = values.encode(outputs, writer.number)
     return {"outputs": encoded, "tensors": writer.finish(), "inputs_modified": watch.inputs_modified(),
-            "state_modified": watch.state_modified(), "trace": None, "construct_seconds": construct_seconds,
+            "state_modified": watch.state_modified(), "trace": trace, "construct_seconds": loaded.seconds,
             "forward_seconds": forward_seconds}
+
+
+def traced(tracer: Optional[Tracer], phase: int) -> ContextManager[None]:
+    return tracer.phase(phase) if tracer is not None else contextlib.nullcontext()
+
+
+def name_ends(tracer: Tracer, model: torch.nn.Module, watch: "ChangeWatch", placed: Set[str]) -> None:
+    """Tells the tracer where the tensors that forward begins with come from."""
+    tracer.set_root(model)
+    for entry in state.entries(model):
+        tracer.name_state(entry.key, entry.kind, entry.tensor, entry.key in placed)
+    for snapshot in watch.inputs:
+        tracer.name_input(snapshot.name, snapshot.tensor)
 
 
 @contextlib.contextmanager

@@ -60,13 +60,14 @@ def die_with_parent() -> None:
 def apply(settings: Dict[str, Any], seccomp: Optional[int]) -> Dict[str, str]:
     """Applies what `settings` (docs/protocol.md, "sandbox") asks for. seccomp is the last: it forbids the rest."""
     layers = {}
+    in_use = address_space()  # /proc can't be read later
     if settings.get("namespaces"):
         layers["namespaces"] = attempt(enter_namespaces)
     die_with_parent()  # forgotten by the kernel when credentials change
     prctl(PR_SET_NO_NEW_PRIVS, 1, ctypes.c_ulong(0), "prctl(NO_NEW_PRIVS)")
     if settings.get("landlock") is not None:
         layers["landlock"] = attempt(restrict_files, settings["landlock"])
-    layers["limits"] = attempt(set_limits, settings)
+    layers["limits"] = attempt(set_limits, settings, in_use)
     if settings.get("seccomp") and seccomp is not None:
         layers["seccomp"] = attempt(filter_calls, seccomp)
     return layers
@@ -123,10 +124,10 @@ def allow_path(ruleset: int, path: str, handled: int) -> None:
         os.close(parent)
 
 
-def set_limits(settings: Dict[str, Any]) -> str:
+def set_limits(settings: Dict[str, Any], in_use: int) -> str:
     limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, MOST_OPEN_FILES)]
     if settings.get("memory"):
-        limits.append((resource.RLIMIT_AS, address_space() + settings["memory"]))
+        limits.append((resource.RLIMIT_AS, in_use + settings["memory"]))
     if settings.get("cpu_seconds"):
         limits.append((resource.RLIMIT_CPU, settings["cpu_seconds"]))
     if settings.get("file_size"):
@@ -140,6 +141,7 @@ def set_limits(settings: Dict[str, Any]) -> str:
 
 
 def address_space() -> int:
+    """Bytes of this process's address space."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[0]) * resource.getpagesize()
 
