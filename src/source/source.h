@@ -125,7 +125,7 @@ typedef struct Binding {
     const Node *node; /* NODE_Import, NODE_ImportFrom: one binding a name; or the NODE_Call that loads */
     const char
         *name; /* the name that is bound, "children.linear" for `import children.linear`; NULL for a call */
-    const ProgramFile *file; /* the component */
+    const ProgramFile *file; /* the component; NULL: the name is not bound (the self-test alone reads it) */
     const char *attribute; /* "Model" for `from linear import Model as Linear`; NULL for the module itself */
 } Binding;
 
@@ -142,6 +142,7 @@ struct ProgramFile {
     Bindings bindings;
     bool *skipped;   /* by node id: statements that only work out import paths, and all below them: not to be
                         run   nor judged */
+    bool *missing;   /* by node id: import statements that find nothing and have a handler for that */
     bool *unreached; /* by node id: what stands under the main guard, and run_tests: reached by the self-test
                         only */
 };
