@@ -121,8 +121,10 @@ void outcome_of_failure(Cell *cell) {
     for (size_t i = 0; i < COUNT_OF(memory_words); i++)
         if (strstr(failure->message, memory_words[i]) != NULL || text_equal(failure->type, memory_words[i]))
             report->out_of_memory = true;
-    report->message = arena_printf(arena, "raised %s%s%s", failure->type, failure->message[0] ? ": " : "",
-                                   failure->message);
+    size_t first_line = strcspn(failure->message, "\n");
+    report->message =
+        arena_printf(arena, "raised %s%s%.*s%s", failure->type, first_line > 0 ? ": " : "", (int)first_line,
+                     failure->message, failure->message[first_line] == '\0' ? "" : " ...");
 }
 
 void outcome_of_deadline(Cell *cell) {

@@ -143,10 +143,10 @@ typedef struct FailureFrame {
     const char *function;
 } FailureFrame;
 
-typedef struct Failure { /* decoded from what the cell sent: all text is printable and bounded */
-    const char *stage;   /* "load", "construct", "inputs", "weights", "forward", "outputs", "internal" */
-    const char *type;    /* "RuntimeError" */
-    const char *message;
+typedef struct Failure {  /* decoded from what the cell sent: all text is printable and bounded */
+    const char *stage;    /* "load", "construct", "inputs", "weights", "forward", "outputs", "internal" */
+    const char *type;     /* "RuntimeError" */
+    const char *message;  /* may have several lines */
     const char *module;   /* path of the module whose call was running; NULL if none */
     FailureFrame *frames; /* outermost first */
     size_t frame_count;

@@ -186,14 +186,5 @@ char *file_tail(Arena *arena, int fd, size_t limit) {
         return arena_strdup(arena, "");
     off_t from = (size_t)info.st_size > limit ? info.st_size - (off_t)limit : 0;
     ssize_t got = pread(fd, data, limit, from);
-    Text tail = text_new(arena);
-    for (char *at = data, *end = data + (got > 0 ? got : 0); at < end;) {
-        char *newline = memchr(at, '\n', (size_t)(end - at));
-        char *stop = newline == NULL ? end : newline;
-        text_add(&tail, text_printable(arena, at, (size_t)(stop - at)));
-        if (newline != NULL)
-            text_add(&tail, "\n");
-        at = stop + 1;
-    }
-    return tail.data;
+    return text_printable(arena, data, got > 0 ? (size_t)got : 0);
 }
