@@ -80,10 +80,10 @@ def patch_constructor(patches: Patches, tracer: Any) -> None:
     """torch.Tensor(2, 3), torch.Tensor([1.0])."""
     original = torch.Tensor.__new__
 
-    def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        if cls is not torch.Tensor:
-            return original(cls, *args, **kwargs)
-        return tracer.record_other("torch.Tensor", args, kwargs, sys._getframe(1), functools.partial(original, cls))
+    def make(*args: Any, **kwargs: Any) -> Any:  # with no more of a signature than the builtin: torch._dynamo compares
+        if args[0] is not torch.Tensor:
+            return original(*args, **kwargs)
+        return tracer.record_other("torch.Tensor", args[1:], kwargs, sys._getframe(1), functools.partial(original, args[0]))
 
     patches.put(torch.Tensor, "__new__", staticmethod(make))
 
