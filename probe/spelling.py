@@ -52,17 +52,24 @@ RESHAPES_ITSELF = frozenset(TENSOR + name for name in (
     "data=", "unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "moveaxis_", "movedim_",
     "resize_", "resize_as_", "resize", "resize_as", "set_", "as_strided_", "rename_", "__setstate__", "real=", "imag=",
     "sparse_resize_", "sparse_resize_and_clear_"))
+# Kernels that write running statistics, of which neither schema nor version tells: where the flag is that makes them,
+# its name and default, and where the statistics begin.
+RUNNING_STATISTICS = {FUNCTIONAL + "batch_norm": (5, "training", False, 1), "torch.batch_norm": (5, "training", False, 3),
+                      FUNCTIONAL + "instance_norm": (5, "use_input_stats", True, 1),
+                      "torch.instance_norm": (5, "use_input_stats", True, 3)}
 
 
 class Spelling:
     """How one function appears in a trace."""
-    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "indexing")
+    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "indexing", "statistics", "special")
 
     def __init__(self, name: str, operator: bool) -> None:
         self.name = name
         self.operator = operator
         self.asked = name in ASKED
         self.reshapes = name in RESHAPES_ITSELF
+        self.statistics = RUNNING_STATISTICS.get(name)
+        self.special = self.reshapes or self.statistics is not None  # no version tells what it writes
         last = name.rsplit(".", 1)[-1]
         # Whether by its name it writes its first argument: needed only of tensors without a version.
         self.writes_first = (last.endswith("_") and not last.endswith("__") or last.endswith("=")
