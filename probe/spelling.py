@@ -17,6 +17,8 @@ PUBLISHED = {"torch._C._nn": (FUNCTIONAL, ""), "torch._C._linalg": ("torch.linal
              "torch.nn.functional": (FUNCTIONAL, ""), "torch._tensor": (TENSOR, ""), "torch.functional": ("torch.", ""),
              "torch._lowrank": ("torch.", ""), "torch._lobpcg": ("torch.", "")}
 ONE_NAME = {FUNCTIONAL + "log_sigmoid": FUNCTIONAL + "logsigmoid", FUNCTIONAL + "_threshold": FUNCTIONAL + "threshold",
+            "torch.spmm": "torch.mm", "torch.dsmm": "torch.mm", "torch.hsmm": "torch.hspmm", "torch.saddmm": "torch.sspaddmm",
+            "torch._sym_sqrt": "torch.sym_sqrt", FUNCTIONAL + "_sym_int": "torch.sym_int",
             TENSOR + "__rdiv__": TENSOR + "__rtruediv__", TENSOR + "__idiv__": TENSOR + "div_",
             TENSOR + "__itruediv__": TENSOR + "div_", TENSOR + "__div__": TENSOR + "div",
             TENSOR + "__truediv__": TENSOR + "div", TENSOR + "__ipow__": TENSOR + "pow_",
@@ -61,7 +63,7 @@ RUNNING_STATISTICS = {FUNCTIONAL + "batch_norm": (5, "training", False, 1), "tor
 
 class Spelling:
     """How one function appears in a trace."""
-    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "indexing", "statistics", "special")
+    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "statistics", "special")
 
     def __init__(self, name: str, operator: bool) -> None:
         self.name = name
@@ -75,7 +77,6 @@ class Spelling:
         self.writes_first = (last.endswith("_") and not last.endswith("__") or last.endswith("=")
                              or last == "__setitem__" or last.startswith("__i") and last.endswith("__")
                              and last not in ("__int__", "__index__", "__invert__", "__iter__"))
-        self.indexing = name in (TENSOR + "__getitem__", TENSOR + "__setitem__")
 
 
 def spell(function: Callable[..., Any]) -> Spelling:

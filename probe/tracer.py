@@ -70,6 +70,10 @@ class Tracer(TorchFunctionMode):
     def set_root(self, model: torch.nn.Module) -> None:
         self.modules.set_root(model)
 
+    def close(self) -> None:
+        """Lets go of what the trace holds in torch. Only report() may follow."""
+        self.tensors.close()
+
     def name_input(self, path: str, tensor: torch.Tensor) -> None:
         """An argument of forward. One object given twice keeps its first name."""
         if self.tensors.find(tensor) is None:
@@ -162,8 +166,6 @@ class Tracer(TorchFunctionMode):
             o = self.tensors.entry(args[0])[2]
         else:
             o = self._output(output, origin)
-        if spelling.indexing:
-            a[1] = without_comma(a[1])
         place, maker = self.frames.place_and_maker(frame, running)
         self.calls.append({"f": spelling.name, "ph": self._phase, "a": a, "k": k, "o": o, "w": written,
                            "mc": running[-1].number if running else -1, "by": maker, "at": place, "x": flags})
@@ -266,11 +268,6 @@ def version_of(tensor: torch.Tensor) -> int:
         return -1
 
 
-def without_comma(index: Any) -> Any:
-    """a[(0,)] is a[0]: torch 1.13 shows only tuples to a mode, so that patches.py makes one of every index."""
-    return index["t"][0] if isinstance(index, dict) and len(index.get("t", ())) == 1 else index
-
-
 def writes_in_place(name: str, args: Any, kwargs: Dict[str, Any]) -> bool:
     """relu(x, inplace=True)"""
     if "inplace" in kwargs:
@@ -285,4 +282,4 @@ def autocast_of_old() -> bool:
 
 
 def subject_name(subject: Any) -> str:
-    return str(getattr(subject, "__qualname__", None) or getattr(subject, "name", None) or type(subject).__name__)
+    return subject.__qualname__ if isinstance(subject, type) else str(getattr(subject, "name", type(subject).__name__))
