@@ -1,0 +1,229 @@
+/* Arithmetic that adds up to more (policy.md, "Classes of operator"; SOUNDNESS 16): what refactored.py does
+ * to data beyond what the original does. */
+#include "judge_parts.h"
+
+#include <string.h>
+
+enum { HANDFUL = 5 };
+
+/* Operators that one can be written as the other: they share a count. */
+static const char *const ADDITIVE[] = {"add", "sub", "neg", "positive", "addcmul", "addcdiv", "lerp"};
+static const char *const MULTIPLICATIVE[] = {"mul", "div", "square", "pow", "remainder", "floor_divide"};
+
+/* Operators of the original that the guide lets refactored.py write as arithmetic, or that hold a scale, a
+ * mask or a residual. */
+static const char *const WRITTEN_AS_ARITHMETIC[] = {"where",
+                                                    "masked_fill",
+                                                    "scaled_dot_product_attention",
+                                                    "multi_head_attention_forward",
+                                                    "addmm",
+                                                    "baddbmm",
+                                                    "mse_loss",
+                                                    "l1_loss",
+                                                    "smooth_l1_loss",
+                                                    "huber_loss",
+                                                    "cross_entropy"};
+enum { EACH_WRITTEN_AS = 3 };
+
+/* Compute that arithmetic could stand in for, by kin: one of the kin in a child will do. */
+static const char *const EMULATED[][12] = {
+    {"relu", "relu6", "leaky_relu", "prelu", "threshold", "hardtanh", "hardswish", "hardsigmoid", "clamp",
+     "clamp_min", "clamp_max", "abs"},
+    {"sum", "mean", "cumsum", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
+     "adaptive_avg_pool2d", "var", "std", "einsum", "layer_norm"},
+    {"matmul", "mm", "bmm", "linear", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention",
+     "multi_head_attention_forward", "mv", "dot", "bilinear"},
+    {"rsqrt", "sqrt", "reciprocal", "pow", "norm", "layer_norm", "rms_norm", "batch_norm", "group_norm",
+     "std", "normalize", "instance_norm"},
+    {"sigmoid", "silu", "tanh", "gelu", "softmax", "exp", "glu", "logsigmoid", "softplus", "mish", "elu",
+     "erf"}};
+
+static bool is_one_of(const char *name, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(names[i], name))
+            return true;
+    return false;
+}
+#define IS_ONE_OF(name, names) is_one_of((name), (names), COUNT_OF(names))
+
+static const char *family(const char *canonical) {
+    return IS_ONE_OF(canonical, ADDITIVE) ? "add" : IS_ONE_OF(canonical, MULTIPLICATIVE) ? "mul" : canonical;
+}
+
+static size_t *counter(Arena *arena, Table *table, const char *key) {
+    size_t *count = table_get(table, key);
+    if (count == NULL) {
+        count = ARENA_NEW(arena, size_t);
+        table_put(table, key, count);
+    }
+    return count;
+}
+
+static bool is_plumbing(OperatorClass class) {
+    return class == OPERATOR_ARITHMETIC || class == OPERATOR_MASK || class == OPERATOR_ASSEMBLY;
+}
+
+static bool handles_data(const Flow *flow, size_t call, bool (*fits)(OperatorClass)) {
+    return (flow->call_marks[call] & DATA) != 0 && fits(flow->classes[call]);
+}
+
+typedef struct Budget { /* how often the original does what refactored.py does */
+    Table *by_operator; /* for the notes */
+    Table *by_family;   /* for the findings: with what may be written as arithmetic */
+} Budget;
+
+static Budget budget_of(Arena *arena, const Flow *flow) {
+    Budget budget = {table_new(arena), table_new(arena)};
+    size_t allowance = 0;
+    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++) {
+        const char *canonical = flow_operator(flow, i)->canonical;
+        if (IS_ONE_OF(canonical, WRITTEN_AS_ARITHMETIC))
+            allowance += EACH_WRITTEN_AS;
+        if (!handles_data(flow, i, is_plumbing))
+            continue;
+        ++*counter(arena, budget.by_operator, canonical);
+        ++*counter(arena, budget.by_family, family(canonical));
+    }
+    *counter(arena, budget.by_family, "add") += allowance;
+    *counter(arena, budget.by_family, "mul") += allowance;
+    return budget;
+}
+
+static bool spend(Arena *arena, Table *table, const char *key) {
+    size_t *left = counter(arena, table, key);
+    if (*left == 0)
+        return false;
+    --*left;
+    return true;
+}
+
+typedef struct Excess {
+    Judge *judge;
+    Budget budget;
+    uint32_t *chains; /* by storage: how many excess operators have fed one another */
+    Table *lines;     /* "file:line operator" -> count of excess calls */
+    size_t total;     /* excess arithmetic */
+} Excess;
+
+static uint32_t longest_chain(const Excess *excess, const TraceCall *call) {
+    const Trace *trace = excess->judge->trace;
+    uint32_t longest = 0;
+    for (size_t u = 0; u < call->use_count; u++) {
+        uint32_t chain = excess->chains[trace->tensors[call->uses[u].number].storage.number];
+        longest = chain > longest ? chain : longest;
+    }
+    return longest;
+}
+
+static void set_chain(const Excess *excess, const TraceCall *call, uint32_t chain) {
+    const Trace *trace = excess->judge->trace;
+    for (size_t g = 0; g < call->give_count; g++)
+        excess->chains[trace->tensors[call->gives[g].number].storage.number] = chain;
+    for (size_t w = 0; w < call->written_count; w++)
+        excess->chains[trace->tensors[call->written[w].number].storage.number] = chain;
+}
+
+static void report_excess(Excess *excess, size_t index, uint32_t chain) {
+    Judge *judge = excess->judge;
+    const TraceCall *call = &judge->trace->calls[index];
+    const char *shown = flow_operator(&judge->flow, index)->shown;
+    char *key = arena_printf(judge->arena, "%d:%d %s", call->file, call->line, shown);
+    size_t times = ++*counter(judge->arena, excess->lines, key);
+    excess->total++;
+    if (chain > HANDFUL)
+        judge_report(judge, &RULE_OP_ARITHMETIC, SEVERITY_VIOLATION, call->file, call->line, call,
+                     "%s ends a chain of more than %d operators on data that the original has no like for",
+                     shown, HANDFUL);
+    else if (times == HANDFUL + 1)
+        judge_report(judge, &RULE_OP_ARITHMETIC, SEVERITY_VIOLATION, call->file, call->line, call,
+                     "%s is done to data again and again here, and the original has no like for it", shown);
+}
+
+static void follow_call(Excess *excess, size_t index) {
+    Judge *judge = excess->judge;
+    const Flow *flow = &judge->flow;
+    const TraceCall *call = &judge->trace->calls[index];
+    if (flow->by_child[index]) {
+        set_chain(excess, call, 0);
+        return;
+    }
+    uint32_t chain = longest_chain(excess, call);
+    OperatorClass class = flow->classes[index];
+    if (handles_data(flow, index, is_plumbing)) {
+        const char *canonical = flow_operator(flow, index)->canonical;
+        bool counted = class == OPERATOR_ARITHMETIC || class == OPERATOR_MASK;
+        if (!spend(judge->arena, excess->budget.by_operator, canonical) && counted)
+            judge_report(judge, &RULE_STEP_TESTED_ARITHMETIC, SEVERITY_NOTE, call->file, call->line, call,
+                         "%s on data, for which the original has no like", flow_operator(flow, index)->shown);
+        if (!spend(judge->arena, excess->budget.by_family, family(canonical)) && counted)
+            report_excess(excess, index, ++chain);
+    }
+    set_chain(excess, call, chain);
+}
+
+/* Names of what one side computes. */
+static Table *computed_names(Arena *arena, const Flow *flow, const bool *only) {
+    Table *names = table_new(arena);
+    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++)
+        if (flow_computes(flow, i) && (only == NULL || only[i]))
+            table_put(names, flow_operator(flow, i)->canonical, (void *)(i + 1));
+    return names;
+}
+
+static bool has_kin(const Table *names, const char *const *kin, size_t count) {
+    for (size_t i = 0; i < count && kin[i] != NULL; i++)
+        if (table_has(names, kin[i]))
+            return true;
+    return false;
+}
+
+/* What the original computes and no child does, while refactored.py does more arithmetic than the original.
+ */
+static void judge_missing(Judge *judge, const Table *original, const Table *children) {
+    for (size_t n = 0; n < original->count; n++) {
+        const char *name = original->items[n].key;
+        bool emulated = false, has_like = table_has(children, name);
+        for (size_t k = 0; k < COUNT_OF(EMULATED); k++)
+            if (IS_ONE_OF(name, EMULATED[k])) {
+                emulated = true;
+                has_like = has_like || has_kin(children, EMULATED[k], COUNT_OF(EMULATED[k]));
+            }
+        if (emulated && !has_like)
+            judge_report(
+                judge, &RULE_STEP_MISSING_COMPUTE, SEVERITY_VIOLATION, 0, 0, NULL,
+                "the original computes %s; no child does, and refactored.py has arithmetic in its place",
+                name);
+    }
+}
+
+static void judge_extra(Judge *judge, const Table *original, const Table *children) {
+    Text names = text_new(judge->arena);
+    for (size_t n = 0; n < children->count; n++) {
+        const char *name = children->items[n].key;
+        if (table_has(original, name))
+            continue;
+        const TraceCall *call = &judge->trace->calls[(uintptr_t)children->items[n].value - 1];
+        if (strcmp(name, "nan_to_num") == 0)
+            judge_report(judge, &RULE_STEP_EXTRA_COMPUTE, SEVERITY_VIOLATION, call->file, call->line, call,
+                         "nan_to_num is computed here, and the original has none");
+        text_printf(&names, names.length == 0 ? "%s" : ", %s", name);
+    }
+    if (names.length > 0 && names.length < 400)
+        judge_report(judge, &RULE_STEP_EXTRA_COMPUTE, SEVERITY_NOTE, 0, 0, NULL,
+                     "children compute %s, which the original doesn't by these names", names.data);
+}
+
+void judge_excess(Judge *judge) {
+    const Trace *trace = judge->trace;
+    Excess excess = {.judge = judge,
+                     .budget = budget_of(judge->arena, &judge->original_flow),
+                     .chains = ARENA_ARRAY(judge->arena, uint32_t, trace->storage_count),
+                     .lines = table_new(judge->arena)};
+    for (size_t i = trace->forward_start; i < trace->call_count; i++)
+        follow_call(&excess, i);
+    const Table *original = computed_names(judge->arena, &judge->original_flow, NULL);
+    const Table *children = computed_names(judge->arena, &judge->flow, judge->flow.by_child);
+    if (excess.total > 0)
+        judge_missing(judge, original, children);
+    judge_extra(judge, original, children);
+}
