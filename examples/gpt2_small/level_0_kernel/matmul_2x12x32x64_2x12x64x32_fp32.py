@@ -1,0 +1,33 @@
+"""Queries times keys."""
+import torch
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def forward(self, queries, keys):
+        return torch.matmul(queries, keys)
+
+
+def get_inputs():
+    return [torch.randn(2, 12, 32, 64), torch.randn(2, 12, 64, 32)]
+
+
+def get_init_inputs():
+    return []
+
+
+def get_expected_output_shape():
+    return (2, 12, 32, 32)
+
+
+def run_tests():
+    model = Model(*get_init_inputs()).eval()
+    with torch.no_grad():
+        output = model(*get_inputs())
+    assert tuple(output.shape) == get_expected_output_shape(), output.shape
+    assert torch.isfinite(output).all()
+    return True
+
+
+if __name__ == "__main__":
+    print("PASS" if run_tests() else "FAIL")

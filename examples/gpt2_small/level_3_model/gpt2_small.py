@@ -1,0 +1,93 @@
+"""GPT-2 at the shapes of its small version, with two blocks: tokens [2, 32] to logits [2, 32, 50000]."""
+import math
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Attention(nn.Module):
+    def __init__(self, hidden=768, heads=12):
+        super().__init__()
+        self.heads = heads
+        self.head_size = hidden // heads
+        self.qkv = nn.Linear(hidden, 3 * hidden)
+        self.out = nn.Linear(hidden, hidden)
+
+    def forward(self, x):
+        batch, length, hidden = x.shape
+        q, k, v = self.qkv(x).split(hidden, dim=-1)
+        q = q.view(batch, length, self.heads, self.head_size).transpose(1, 2)
+        k = k.view(batch, length, self.heads, self.head_size).transpose(1, 2)
+        v = v.view(batch, length, self.heads, self.head_size).transpose(1, 2)
+        scores = torch.matmul(q, k.transpose(-2, -1)) / math.sqrt(self.head_size)
+        future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
+        probabilities = F.softmax(scores.masked_fill(future, float("-inf")), dim=-1)
+        mixed = torch.matmul(probabilities, v)
+        return self.out(mixed.transpose(1, 2).reshape(batch, length, hidden))
+
+
+class MLP(nn.Module):
+    def __init__(self, hidden=768, inner=3072):
+        super().__init__()
+        self.fc = nn.Linear(hidden, inner)
+        self.proj = nn.Linear(inner, hidden)
+
+    def forward(self, x):
+        return self.proj(F.gelu(self.fc(x), approximate="tanh"))
+
+
+class Block(nn.Module):
+    def __init__(self, hidden=768, heads=12, inner=3072):
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(hidden)
+        self.attn = Attention(hidden, heads)
+        self.ln_2 = nn.LayerNorm(hidden)
+        self.mlp = MLP(hidden, inner)
+
+    def forward(self, x):
+        x = x + self.attn(self.ln_1(x))
+        return x + self.mlp(self.ln_2(x))
+
+
+class Model(nn.Module):
+    def __init__(self, vocabulary=50000, positions=1024, hidden=768, heads=12, blocks=2):
+        super().__init__()
+        self.wte = nn.Embedding(vocabulary, hidden)
+        self.wpe = nn.Embedding(positions, hidden)
+        self.blocks = nn.ModuleList(Block(hidden, heads, 4 * hidden) for _ in range(blocks))
+        self.ln_f = nn.LayerNorm(hidden)
+        self.lm_head = nn.Linear(hidden, vocabulary, bias=False)
+        self.lm_head.weight = self.wte.weight
+
+    def forward(self, tokens):
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        x = self.wte(tokens) + self.wpe(positions)
+        for block in self.blocks:
+            x = block(x)
+        return self.lm_head(self.ln_f(x))
+
+
+def get_inputs():
+    return [torch.randint(0, 50000, (2, 32))]
+
+
+def get_init_inputs():
+    return [50000, 1024, 768, 12, 2]
+
+
+def get_expected_output_shape():
+    return (2, 32, 50000)
+
+
+def run_tests():
+    model = Model(*get_init_inputs()).eval()
+    with torch.no_grad():
+        output = model(*get_inputs())
+    assert tuple(output.shape) == get_expected_output_shape(), output.shape
+    assert torch.isfinite(output).all()
+    return True
+
+
+if __name__ == "__main__":
+    print("PASS" if run_tests() else "FAIL")

@@ -1,0 +1,38 @@
+"""The last LayerNorm and the projection to logits."""
+import torch
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def __init__(self, hidden=768, vocabulary=50000):
+        super().__init__()
+        self.ln_f = nn.LayerNorm(hidden)
+        self.lm_head = nn.Linear(hidden, vocabulary, bias=False)
+
+    def forward(self, x):
+        return self.lm_head(self.ln_f(x))
+
+
+def get_inputs():
+    return [torch.randn(2, 32, 768)]
+
+
+def get_init_inputs():
+    return [768, 50000]
+
+
+def get_expected_output_shape():
+    return (2, 32, 50000)
+
+
+def run_tests():
+    model = Model(*get_init_inputs()).eval()
+    with torch.no_grad():
+        output = model(*get_inputs())
+    assert tuple(output.shape) == get_expected_output_shape(), output.shape
+    assert torch.isfinite(output).all()
+    return True
+
+
+if __name__ == "__main__":
+    print("PASS" if run_tests() else "FAIL")

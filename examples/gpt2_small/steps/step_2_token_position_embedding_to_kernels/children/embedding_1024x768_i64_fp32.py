@@ -1,0 +1,37 @@
+"""Position embedding: a row of 768 for each of 1024 positions."""
+import torch
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def __init__(self, positions=1024, hidden=768):
+        super().__init__()
+        self.table = nn.Embedding(positions, hidden)
+
+    def forward(self, positions):
+        return self.table(positions)
+
+
+def get_inputs():
+    return [torch.arange(32)]
+
+
+def get_init_inputs():
+    return [1024, 768]
+
+
+def get_expected_output_shape():
+    return (32, 768)
+
+
+def run_tests():
+    model = Model(*get_init_inputs()).eval()
+    with torch.no_grad():
+        output = model(*get_inputs())
+    assert tuple(output.shape) == get_expected_output_shape(), output.shape
+    assert torch.isfinite(output).all()
+    return True
+
+
+if __name__ == "__main__":
+    print("PASS" if run_tests() else "FAIL")

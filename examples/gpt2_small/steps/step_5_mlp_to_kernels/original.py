@@ -1,0 +1,39 @@
+"""The MLP of a block: Linear, tanh-GELU, Linear."""
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Model(nn.Module):
+    def __init__(self, hidden=768, inner=3072):
+        super().__init__()
+        self.fc = nn.Linear(hidden, inner)
+        self.proj = nn.Linear(inner, hidden)
+
+    def forward(self, x):
+        return self.proj(F.gelu(self.fc(x), approximate="tanh"))
+
+
+def get_inputs():
+    return [torch.randn(2, 32, 768)]
+
+
+def get_init_inputs():
+    return [768, 3072]
+
+
+def get_expected_output_shape():
+    return (2, 32, 768)
+
+
+def run_tests():
+    model = Model(*get_init_inputs()).eval()
+    with torch.no_grad():
+        output = model(*get_inputs())
+    assert tuple(output.shape) == get_expected_output_shape(), output.shape
+    assert torch.isfinite(output).all()
+    return True
+
+
+if __name__ == "__main__":
+    print("PASS" if run_tests() else "FAIL")

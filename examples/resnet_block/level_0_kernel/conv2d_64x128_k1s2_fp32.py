@@ -1,0 +1,37 @@
+"""Conv2d from 64 to 128 channels, kernel 1, stride 2, padding 0, without bias."""
+import torch
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def __init__(self, inputs=64, outputs=128):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1, stride=2, padding=0, bias=False)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+def get_inputs():
+    return [torch.randn(8, 64, 56, 56)]
+
+
+def get_init_inputs():
+    return [64, 128]
+
+
+def get_expected_output_shape():
+    return (8, 128, 28, 28)
+
+
+def run_tests():
+    model = Model(*get_init_inputs()).eval()
+    with torch.no_grad():
+        output = model(*get_inputs())
+    assert tuple(output.shape) == get_expected_output_shape(), output.shape
+    assert torch.isfinite(output).all()
+    return True
+
+
+if __name__ == "__main__":
+    print("PASS" if run_tests() else "FAIL")

@@ -1,0 +1,28 @@
+"""The fusion as kernels."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "children"))
+
+import torch
+import torch.nn as nn
+from batch_norm_128_fp32 import Model as BatchNorm
+from conv2d_64x128_k1s2_fp32 import Model as Conv
+
+
+class RefactoredModel(nn.Module):
+    def __init__(self, inputs=64, outputs=128):
+        super().__init__()
+        self.conv = Conv(inputs, outputs)
+        self.bn = BatchNorm(outputs)
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+
+
+def get_inputs():
+    return [torch.randn(8, 64, 56, 56)]
+
+
+def get_init_inputs():
+    return [64, 128]
