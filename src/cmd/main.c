@@ -1,0 +1,52 @@
+/* plumbline: which subcommand. */
+#include "cmd.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Command {
+    const char *name;
+    int (*run)(int count, char **arguments);
+    const char *summary;
+} Command;
+
+static const Command COMMANDS[] = {
+    {"step", step_main, "verify one step: a refactored file against its parent"},
+    {"lint", lint_main, "the anti-cheat rules on source alone; needs no torch"},
+    {"doctor", doctor_main, "interpreter, torch, devices, sandbox: what works here and what to do"},
+};
+
+static void print_help(FILE *stream) {
+    fputs("plumbline: does a decomposed PyTorch model still compute what the original computes?\n\n", stream);
+    for (size_t i = 0; i < COUNT_OF(COMMANDS); i++)
+        fprintf(stream, "  plumbline %-8s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    fputs("\n'plumbline COMMAND --help' says more. Exit status: 0 PASS, 1 FAIL, 2 could not judge.\n",
+          stream);
+}
+
+int main(int count, char **arguments) {
+    signal(SIGPIPE, SIG_IGN);
+    if (count < 2) {
+        print_help(stderr);
+        return VERDICT_ERROR;
+    }
+    const char *name = arguments[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("plumbline " PLUMBLINE_VERSION);
+        return 0;
+    }
+    const Command *nearest = &COMMANDS[0];
+    for (size_t i = 0; i < COUNT_OF(COMMANDS); i++) {
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return COMMANDS[i].run(count - 1, arguments + 1);
+        if (text_distance(COMMANDS[i].name, name) < text_distance(nearest->name, name))
+            nearest = &COMMANDS[i];
+    }
+    fprintf(stderr, "plumbline: there is no command '%s'; did you mean '%s'?\n", name, nearest->name);
+    return VERDICT_ERROR;
+}

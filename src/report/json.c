@@ -1,0 +1,288 @@
+/* verification_result.json: the keys of formats.md first, ours beside them. */
+#include "report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *text_or_null(const char *text) {
+    return text == NULL ? json_null() : json_string(text);
+}
+
+static void append(json_t *list, json_t *value) {
+    json_array_append_new(list, value);
+}
+
+static void set(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+
+static const char *severity_name(Severity severity) {
+    static const char *const names[] = {
+        [SEVERITY_VIOLATION] = "violation", [SEVERITY_UNDECIDED] = "undecided", [SEVERITY_NOTE] = "note"};
+    return names[severity];
+}
+
+static json_t *finding_json(const Finding *finding) {
+    json_t *object = json_object();
+    set(object, "id", json_string(finding->rule->id));
+    set(object, "severity", json_string(severity_name(finding->severity)));
+    set(object, "file", text_or_null(finding->place.file));
+    set(object, "line", finding->place.line > 0 ? json_integer(finding->place.line) : json_null());
+    set(object, "column", finding->place.column > 0 ? json_integer(finding->place.column) : json_null());
+    set(object, "where", text_or_null(finding->where));
+    set(object, "message", json_string(finding->what));
+    set(object, "instead", text_or_null(finding->instead));
+    set(object, "rule", json_string(finding->rule->title));
+    set(object, "source", json_string(finding->rule->source));
+    set(object, "frame", text_or_null(finding->frame));
+    return object;
+}
+
+static json_t *findings_json(const Findings *findings) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < findings->count; i++)
+        append(list, finding_json(&findings->items[i]));
+    return list;
+}
+
+static bool is_anticheat(const Finding *finding) {
+    return finding->severity == SEVERITY_VIOLATION && !text_starts(finding->rule->id, "weights.") &&
+           !text_starts(finding->rule->id, "numbers.");
+}
+
+/* "init.parameter" and its kin: what formats.md calls a parameter violation. */
+static bool is_parameter_violation(const Finding *finding) {
+    return strstr(finding->rule->id, "parameter") != NULL && finding->place.line == 0;
+}
+
+/* The marked line of a code frame, after its gutter ("31 | "), or "". */
+static char *framed_line(Arena *arena, const Finding *finding) {
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, "%d | ", finding->place.line);
+    const char *at = finding->frame == NULL ? NULL : strstr(finding->frame, wanted);
+    if (at == NULL)
+        return arena_strdup(arena, "");
+    at += strlen(wanted);
+    at += strspn(at, " \t");
+    return arena_strndup(arena, at, strcspn(at, "\n"));
+}
+
+static json_t *anticheat_json(Arena *arena, const StepResult *result) {
+    json_t *object = json_object(), *violations = json_array(), *source = json_array(),
+           *parameters = json_array();
+    for (size_t i = 0; result->anticheat != PART_SKIPPED && i < result->findings->count; i++) {
+        const Finding *finding = &result->findings->items[i];
+        if (!is_anticheat(finding))
+            continue;
+        Place place = finding->place;
+        append(violations, json_string(place.file == NULL ? finding->what
+                                                          : arena_printf(arena, "%s:%d: %s", place.file,
+                                                                         place.line, finding->what)));
+        json_t *item = json_object();
+        if (is_parameter_violation(finding)) {
+            set(item, "parameter", json_string(finding->where == NULL ? "" : finding->where));
+            set(item, "reason", json_string(finding->what));
+            append(parameters, item);
+            continue;
+        }
+        set(item, "pattern", json_string(finding->rule->id));
+        set(item, "line_number", json_integer(place.line));
+        set(item, "line_text", json_string(framed_line(arena, finding)));
+        set(item, "location", json_string(finding->where == NULL ? "" : finding->where));
+        append(source, item);
+    }
+    set(object, "status", json_string(part_status_name(result->anticheat)));
+    set(object, "violations", violations);
+    set(object, "source_violations", source);
+    set(object, "parameter_violations", parameters);
+    return object;
+}
+
+static json_t *names_json(const char *const *names, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        append(list, json_string(names[i]));
+    return list;
+}
+
+static json_t *weights_json(const StepResult *result) {
+    const Assignment *assignment = result->assignment;
+    json_t *object = json_object();
+    set(object, "status", json_string(part_status_name(result->weights)));
+    set(object, "mapped_count", json_integer(assignment == NULL ? 0 : (json_int_t)assignment->mapped_count));
+    set(object, "unmapped_original",
+        assignment == NULL ? json_array() : weights_unmapped_original(assignment));
+    set(object, "unmapped_refactored",
+        assignment == NULL ? json_array() : weights_unmapped_refactored(assignment));
+    set(object, "weight_map", assignment == NULL ? json_object() : weights_map_to_json(assignment));
+    return object;
+}
+
+static json_t *index_json(const int64_t *index, size_t rank) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < rank; i++)
+        append(list, json_integer(index[i]));
+    return list;
+}
+
+static json_t *element_json(const ComparedElement *element, size_t rank) {
+    json_t *object = json_object();
+    set(object, "index", index_json(element->index, rank));
+    set(object, "original", json_string(element->original_text));
+    set(object, "refactored", json_string(element->candidate_text));
+    return object;
+}
+
+static json_t *output_json(const OutputComparison *output, size_t number) {
+    json_t *object = json_object();
+    set(object, "output_idx", json_integer((json_int_t)number));
+    set(object, "path", json_string(output->path));
+    set(object, "shape_match", json_boolean(output->shape_match));
+    set(object, "shape", json_string(output->shape));
+    set(object, "dtype", json_string(output->dtype));
+    set(object, "matches", json_boolean(output->matches));
+    if (output->problem != NULL)
+        set(object, "problem", json_string(output->problem));
+    if (!output->compared)
+        return object;
+    const Comparison *numbers = &output->numbers;
+    set(object, "max_diff", json_number(numbers->max_abs));
+    set(object, "mean_diff", json_number(numbers->mean_abs));
+    set(object, "max_relative", json_number(numbers->max_rel));
+    set(object, "max_ulp", json_integer((json_int_t)numbers->max_ulp));
+    set(object, "elements", json_integer((json_int_t)numbers->element_count));
+    set(object, "mismatches", json_integer((json_int_t)numbers->mismatches));
+    if (numbers->mismatches > 0) {
+        set(object, "first", element_json(&numbers->first, numbers->rank));
+        set(object, "worst", element_json(&numbers->worst, numbers->rank));
+    }
+    return object;
+}
+
+static json_t *trial_json(const Trial *trial) {
+    json_t *object = json_object(), *outputs = json_array();
+    set(object, "trial", json_integer(trial->number));
+    if (trial->kind != TRIAL_SEEDED)
+        set(object, "kind", json_string(trial_kind_name(trial->kind)));
+    set(object, "seed", json_integer((json_int_t)trial->seed));
+    set(object, "max_diff", json_number(trial->max_diff));
+    set(object, "pass", json_boolean(trial->pass));
+    if (trial->error != NULL)
+        set(object, "error", json_string(trial->error));
+    if (!trial->counts)
+        set(object, "not_evidence", text_or_null(trial->why_not));
+    if (trial->rounding)
+        set(object, "rounding", json_true());
+    for (size_t i = 0; i < trial->output_count; i++)
+        append(outputs, output_json(&trial->outputs[i], i));
+    set(object, "output_details", outputs);
+    return object;
+}
+
+static json_t *trials_json(const Trial *trials, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        append(list, trial_json(&trials[i]));
+    return list;
+}
+
+static json_t *numbers_json(const StepResult *result) {
+    json_t *object = json_object();
+    set(object, "status", json_string(part_status_name(result->numbers)));
+    set(object, "rtol", json_number(result->tolerance.rtol));
+    set(object, "atol", json_number(result->tolerance.atol));
+    set(object, "input_dtype", text_or_null(result->input_dtype));
+    set(object, "num_trials", json_integer((json_int_t)result->seeded_count));
+    set(object, "max_diff_across_trials", json_number(result->max_diff));
+    set(object, "trials", trials_json(result->trials, result->seeded_count));
+    return object;
+}
+
+static json_t *perturbed_json(const StepResult *result) {
+    json_t *object = json_object();
+    set(object, "seed", json_integer((json_int_t)result->perturb_seed));
+    set(object, "trials",
+        trials_json(result->trials + result->seeded_count, result->trial_count - result->seeded_count));
+    return object;
+}
+
+static json_t *versions_json(const StepResult *result) {
+    json_t *object = json_object();
+    set(object, "plumbline", json_string(PLUMBLINE_VERSION));
+    set(object, "python", text_or_null(result->python_version));
+    set(object, "torch", text_or_null(result->torch_version));
+    set(object, "interpreter", text_or_null(result->interpreter));
+    return object;
+}
+
+/* Seconds, to the millisecond. */
+static void set_seconds(json_t *object, const char *key, double seconds) {
+    set(object, key, json_real(round(seconds * 1000) / 1000));
+}
+
+static json_t *timings_json(const StepResult *result) {
+    json_t *object = json_object();
+    set_seconds(object, "total", result->seconds.total);
+    set_seconds(object, "start_interpreter", result->seconds.start_interpreter);
+    set_seconds(object, "policy", result->seconds.policy);
+    set_seconds(object, "construct", result->seconds.construct);
+    set_seconds(object, "run", result->seconds.run);
+    set_seconds(object, "compare", result->seconds.compare);
+    return object;
+}
+
+json_t *report_step_json(const StepResult *result, const char *timestamp) {
+    Arena *arena = arena_new();
+    json_t *object = json_object();
+    set(object, "timestamp", json_string(timestamp));
+    set(object, "original_file", json_string(result->original_file));
+    set(object, "refactored_file", json_string(result->refactored_file));
+    set(object, "status", json_string(verdict_name(result->verdict)));
+    if (result->fail_reason != NULL)
+        set(object, "fail_reason", json_string(result->fail_reason));
+    if (result->error != NULL)
+        set(object, "error", json_string(result->error));
+    set(object, "anticheat", anticheat_json(arena, result));
+    set(object, "weight_transfer", weights_json(result));
+    set(object, "numerical_comparison", numbers_json(result));
+    set(object, "method", result->verdict == VERDICT_PASS ? json_string("tested") : json_null());
+    set(object, "perturbed", perturbed_json(result));
+    set(object, "findings", findings_json(result->findings));
+    set(object, "assumptions", names_json(result->assumptions, result->assumption_count));
+    set(object, "allowed_imports", names_json(result->allowed_imports, result->allowed_import_count));
+    set(object, "rigor", json_string("standard"));
+    set(object, "device", text_or_null(result->device));
+    set(object, "sandbox", sandbox_to_json(&result->sandbox));
+    set(object, "versions", versions_json(result));
+    set(object, "timings", timings_json(result));
+    arena_free(arena);
+    return object;
+}
+
+json_t *report_lint_json(const char *const *files, const LintResult *results, size_t count) {
+    json_t *object = json_object(), *list = json_array();
+    Verdict worst = VERDICT_PASS;
+    for (size_t i = 0; i < count; i++) {
+        json_t *item = json_object();
+        set(item, "file", json_string(files[i]));
+        set(item, "status", json_string(verdict_name(results[i].verdict)));
+        if (results[i].error != NULL)
+            set(item, "error", json_string(results[i].error));
+        set(item, "findings", findings_json(results[i].findings));
+        append(list, item);
+        if (results[i].verdict > worst)
+            worst = results[i].verdict;
+    }
+    set(object, "status", json_string(verdict_name(worst)));
+    set(object, "files", list);
+    return object;
+}
+
+Bytes report_json_text(Arena *arena, const json_t *value) {
+    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    Bytes bytes = {(const uint8_t *)arena_printf(arena, "%s\n", text == NULL ? "null" : text), 0};
+    free(text);
+    bytes.size = strlen((const char *)bytes.data);
+    return bytes;
+}

@@ -1,0 +1,28 @@
+/* report: results for people and for programs. Sees results, never processes. */
+#ifndef PLUMBLINE_REPORT_H
+#define PLUMBLINE_REPORT_H
+
+#include <stdio.h>
+
+#include "verify.h"
+
+typedef struct View {
+    FILE *stream;
+    bool colour; /* escape sequences; only for a terminal */
+    bool quiet;  /* the verdict line alone */
+} View;
+
+/* verification_result.json (formats.md): the same result gives the same bytes but for `timestamp` (ISO 8601)
+ * and "timings". New reference. */
+json_t *report_step_json(const StepResult *result, const char *timestamp);
+/* What was checked, the verdict, and if it isn't PASS the one thing to look at first. */
+void report_step(const View *view, const StepResult *result);
+
+json_t *report_lint_json(const char *const *files, const LintResult *results, size_t count);
+void report_lint(const View *view, const char *const *files, const LintResult *results, size_t count);
+
+/* JSON with two-space indents, keys in the order of insertion, and a newline at the end. Owned by the arena.
+ */
+Bytes report_json_text(Arena *arena, const json_t *value);
+
+#endif

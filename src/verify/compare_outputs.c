@@ -1,0 +1,201 @@
+/* Nested outputs, compared by structure and named by path. */
+#include "verify_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Walk {
+    Arena *arena;
+    const RunOutputs *original, *candidate;
+    Tolerance tolerance;
+    unsigned threads;
+    struct {
+        OutputComparison *items;
+        size_t count, capacity;
+    } leaves;
+    Findings *findings;
+    bool matches;
+} Walk;
+
+enum { DEEPEST = 100 };
+
+static void differ(Walk *walk, VerifyRule rule, OutputComparison *leaf, const char *problem) {
+    walk->matches = false;
+    leaf->matches = false;
+    leaf->problem = problem;
+    Finding *finding = findings_add(walk->findings, verify_rule(rule), SEVERITY_VIOLATION, (Place){0},
+                                    "%s: %s", leaf->path, problem);
+    finding->where = leaf->path;
+}
+
+static OutputComparison *add_leaf(Walk *walk, const char *path, const char *dtype) {
+    OutputComparison *leaf = ARENA_PUSH(walk->arena, &walk->leaves);
+    *leaf = (OutputComparison){.path = arena_strdup(walk->arena, path),
+                               .shape = "",
+                               .dtype = dtype,
+                               .shape_match = true,
+                               .dtype_match = true,
+                               .matches = true};
+    return leaf;
+}
+
+static const char *numbers_problem(Arena *arena, const Comparison *numbers) {
+    const ComparedElement *worst = &numbers->worst;
+    Text index = text_new(arena);
+    for (size_t i = 0; i < numbers->rank; i++)
+        text_printf(&index, "%s%lld", i > 0 ? ", " : "", (long long)worst->index[i]);
+    return arena_printf(
+        arena, "%llu of %llu elements differ, by at most %.3g; worst at [%s]: original %s, refactored %s",
+        (unsigned long long)numbers->mismatches, (unsigned long long)numbers->element_count, numbers->max_abs,
+        index.data, worst->original_text, worst->candidate_text);
+}
+
+static void compare_tensors(Walk *walk, const char *path, TensorId theirs, TensorId ours) {
+    const TensorView *a = &walk->original->tensors[theirs.number],
+                     *b = &walk->candidate->tensors[ours.number];
+    OutputComparison *leaf = add_leaf(walk, path, dtype_info(a->dtype)->torch_name);
+    leaf->is_tensor = true;
+    leaf->shape = tensor_shape_as_text(walk->arena, a);
+    leaf->dtype_match = a->dtype == b->dtype;
+    leaf->shape_match = tensor_same_shape(a, b);
+    if (!leaf->shape_match) {
+        differ(walk, RULE_NUMBERS_SHAPE, leaf,
+               arena_printf(walk->arena, "shape mismatch: the original gives %s, the refactored %s",
+                            leaf->shape, tensor_shape_as_text(walk->arena, b)));
+        return;
+    }
+    if (!leaf->dtype_match) {
+        differ(walk, RULE_NUMBERS_DTYPE, leaf,
+               arena_printf(walk->arena, "dtype mismatch: the original gives %s, the refactored %s",
+                            dtype_info(a->dtype)->torch_name, dtype_info(b->dtype)->torch_name));
+        return;
+    }
+    tensor_compare(a, b, walk->tolerance, walk->threads, &leaf->numbers);
+    leaf->compared = true;
+    if (leaf->numbers.mismatches == 0)
+        return;
+    leaf->problem = numbers_problem(walk->arena, &leaf->numbers);
+    leaf->matches = walk->matches = false; /* the finding is made once for all trials, with the diagnosis */
+}
+
+static bool is_sequence(const Value *value) {
+    return value->kind == VALUE_LIST || value->kind == VALUE_TUPLE || value->kind == VALUE_NAMEDTUPLE;
+}
+
+static bool is_mapping(const Value *value) {
+    return value->kind == VALUE_DICT || value->kind == VALUE_DATACLASS || value->kind == VALUE_NAMEDTUPLE;
+}
+
+static void structure_problem(Walk *walk, const char *path, const char *problem) {
+    OutputComparison *leaf = add_leaf(walk, path, "structure");
+    leaf->shape_match = false;
+    differ(walk, RULE_NUMBERS_STRUCTURE, leaf, problem);
+}
+
+static void note_kind(Walk *walk, const char *path, const Value *a, const Value *b) {
+    if (a->kind != b->kind)
+        findings_add(walk->findings, verify_rule(RULE_NUMBERS_STRUCTURE), SEVERITY_NOTE, (Place){0},
+                     "%s: the original returns a %s, the refactored a %s with the same items", path,
+                     value_type_name(a), value_type_name(b));
+}
+
+static void compare_values(Walk *walk, const char *path, const Value *a, const Value *b, int depth);
+
+static void compare_sequences(Walk *walk, const char *path, const Value *a, const Value *b, int depth) {
+    if (a->list.count != b->list.count) {
+        structure_problem(walk, path,
+                          arena_printf(walk->arena, "the original returns %zu items, the refactored %zu",
+                                       a->list.count, b->list.count));
+        return;
+    }
+    note_kind(walk, path, a, b);
+    for (size_t i = 0; i < a->list.count; i++) {
+        const char *step = a->kind == VALUE_NAMEDTUPLE
+                               ? arena_printf(walk->arena, "%s.%s", path, a->fields[i])
+                               : arena_printf(walk->arena, "%s[%zu]", path, i);
+        compare_values(walk, step, &a->list.items[i], &b->list.items[i], depth + 1);
+    }
+}
+
+static const char *key_text(Arena *arena, const Value *key) {
+    return key->kind == VALUE_STR ? arena_printf(arena, "\"%s\"", key->text.data)
+                                  : value_describe(arena, key);
+}
+
+static const char *item_key(Arena *arena, const Value *value, size_t item) {
+    return value->kind == VALUE_DICT ? key_text(arena, &value->list.items[2 * item])
+                                     : arena_printf(arena, "\"%s\"", value->fields[item]);
+}
+
+static size_t mapping_count(const Value *value) {
+    return value->kind == VALUE_DICT ? value->list.count / 2 : value->list.count;
+}
+
+static const Value *mapping_item(const Value *value, size_t item) {
+    return value->kind == VALUE_DICT ? &value->list.items[2 * item + 1] : &value->list.items[item];
+}
+
+static void compare_mappings(Walk *walk, const char *path, const Value *a, const Value *b, int depth) {
+    Table *ours = table_new(walk->arena);
+    for (size_t i = 0; i < mapping_count(b); i++)
+        table_put(ours, item_key(walk->arena, b, i), (void *)mapping_item(b, i));
+    note_kind(walk, path, a, b);
+    for (size_t i = 0; i < mapping_count(a); i++) {
+        const char *key = item_key(walk->arena, a, i);
+        const Value *other = table_get(ours, key);
+        const char *step = a->kind == VALUE_DICT ? arena_printf(walk->arena, "%s[%s]", path, key)
+                                                 : arena_printf(walk->arena, "%s.%s", path, a->fields[i]);
+        if (other == NULL)
+            structure_problem(walk, step, "the refactored does not return it");
+        else
+            compare_values(walk, step, mapping_item(a, i), other, depth + 1);
+    }
+    Table *theirs = table_new(walk->arena);
+    for (size_t i = 0; i < mapping_count(a); i++)
+        table_put(theirs, item_key(walk->arena, a, i), TABLE_PRESENT);
+    for (size_t i = 0; i < ours->count; i++)
+        if (!table_has(theirs, ours->items[i].key))
+            structure_problem(walk, arena_printf(walk->arena, "%s[%s]", path, ours->items[i].key),
+                              "the original does not return it");
+}
+
+static void compare_values(Walk *walk, const char *path, const Value *a, const Value *b, int depth) {
+    if (depth > DEEPEST) {
+        structure_problem(walk, path, "nested too deeply");
+    } else if (a->kind == VALUE_TENSOR && b->kind == VALUE_TENSOR) {
+        compare_tensors(walk, path, a->tensor, b->tensor);
+    } else if (is_sequence(a) && is_sequence(b)) {
+        compare_sequences(walk, path, a, b, depth);
+    } else if (is_mapping(a) && is_mapping(b)) {
+        compare_mappings(walk, path, a, b, depth);
+    } else if (a->kind == VALUE_OTHER || b->kind == VALUE_OTHER || a->kind == VALUE_FUNCTION ||
+               a->kind == VALUE_MODULE) {
+        structure_problem(
+            walk, path,
+            arena_printf(walk->arena, "%s can't be compared; return tensors, numbers, strings and containers",
+                         value_type_name(a->kind == VALUE_OTHER ? a : b)));
+    } else if (!value_equal(a, b)) {
+        structure_problem(walk, path,
+                          arena_printf(walk->arena, "the original returns %s, the refactored %s",
+                                       value_describe(walk->arena, a), value_describe(walk->arena, b)));
+    } else if (!value_is_container(a)) {
+        add_leaf(walk, path, value_type_name(a));
+    }
+}
+
+bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs *candidate,
+                     Tolerance tolerance, unsigned threads, OutputComparison **comparisons, size_t *count,
+                     Findings *findings) {
+    Walk walk = {.arena = arena,
+                 .original = original,
+                 .candidate = candidate,
+                 .tolerance = tolerance,
+                 .threads = threads,
+                 .findings = findings,
+                 .matches = true};
+    compare_values(&walk, "out", &original->outputs, &candidate->outputs, 0);
+    *comparisons = walk.leaves.items;
+    *count = walk.leaves.count;
+    return walk.matches;
+}

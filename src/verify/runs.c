@@ -1,0 +1,295 @@
+/* Work for cells, and what comes back. */
+#include "runs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void set(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+
+static const char *const CLASS_NAMES[] = {"RefactoredModel", "Model"};
+
+static void add_folder(Arena *arena, Side *side, size_t *capacity, const char *folder) {
+    if (!directory_exists(folder))
+        return;
+    struct {
+        const char **items;
+        size_t count, capacity;
+    } list = {side->folders, side->folder_count, *capacity};
+    *(const char **)ARENA_PUSH(arena, &list) = folder;
+    side->folders = list.items;
+    side->folder_count = list.count;
+    *capacity = list.capacity;
+}
+
+/* An original may import what stands beside it: its folder, children/ in it, and the decomposition's folder
+ * with its levels. */
+static void find_folders(Arena *arena, Side *side, const char *path) {
+    static const char *const levels[] = {"level_3_model", "level_2_layer", "level_1_fusion",
+                                         "level_0_kernel"};
+    size_t capacity = 0;
+    char *folder = path_directory(arena, path);
+    add_folder(arena, side, &capacity, folder);
+    add_folder(arena, side, &capacity, path_join(arena, folder, "children"));
+    for (int up = 0; up < 3 && strcmp(folder, "/") != 0; up++, folder = path_directory(arena, folder)) {
+        if (!directory_exists(path_join(arena, folder, "level_0_kernel")))
+            continue;
+        add_folder(arena, side, &capacity, folder);
+        for (size_t i = 0; i < COUNT_OF(levels); i++)
+            add_folder(arena, side, &capacity, path_join(arena, folder, levels[i]));
+        return;
+    }
+}
+
+static json_t *texts_json(const char *const *texts, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(texts[i]));
+    return list;
+}
+
+Status side_make(Arena *arena, const char *role, const Program *program, Side *side, Error *error) {
+    *side = (Side){.role = role, .program = *program};
+    if (memory_file_new(arena, "bundle", &side->bundle, error) != STATUS_OK)
+        return STATUS_ERROR;
+    json_t *files = program_to_json(program);
+    side->program_json = json_object();
+    set(side->program_json, "files", files);
+    for (size_t i = 0; i < program->count; i++) {
+        size_t at;
+        if (memory_file_append(side->bundle, program->items[i]->source.bytes, 1, &at, error) != STATUS_OK)
+            return STATUS_ERROR;
+        json_t *file = json_array_get(files, i);
+        set(file, "at", json_integer((json_int_t)at));
+        set(file, "size", json_integer((json_int_t)program->items[i]->source.bytes.size));
+    }
+    if (strcmp(role, "original") == 0)
+        find_folders(arena, side, program->items[0]->source.path);
+    set(side->program_json, "role", json_string(role));
+    set(side->program_json, "main", json_integer(0));
+    set(side->program_json, "class_names", texts_json(CLASS_NAMES, COUNT_OF(CLASS_NAMES)));
+    set(side->program_json, "search", texts_json(side->folders, side->folder_count));
+    return memory_file_seal(side->bundle, error);
+}
+
+void side_close(Side *side) {
+    json_decref(side->program_json);
+    side->program_json = NULL;
+    if (side->bundle != NULL)
+        memory_file_close(side->bundle);
+}
+
+static Status start(const RunSettings *settings, Work *work, Error *error) {
+    const CellJob job = {.work = work->work,
+                         .files = work->files,
+                         .file_count = work->file_count,
+                         .readable = work->side->folders,
+                         .readable_count = work->side->folder_count,
+                         .device = settings->device,
+                         .timeout = settings->timeout,
+                         .memory = settings->memory,
+                         .threads = settings->threads};
+    return cell_start(settings->probe, &job, &work->cell, error);
+}
+
+static Status new_file(Arena *arena, Work *work, const char *name, Error *error) {
+    return memory_file_new(arena, name, &work->files[work->file_count++], error);
+}
+
+static json_t *work_json(const RunSettings *settings, const Side *side, const char *kind, uint64_t seed,
+                         bool initialise) {
+    json_t *json = json_object();
+    set(json, "kind", json_string(kind));
+    set(json, "program", json_incref(side->program_json));
+    set(json, "seed", json_integer((json_int_t)seed));
+    set(json, "device", json_string(settings->device));
+    set(json, "initialise", json_boolean(initialise));
+    return json;
+}
+
+static void lend_init(Work *work, const InitInputs *init) {
+    set(work->work, "init", init == NULL ? json_null() : json_incref(init->value));
+    if (init == NULL)
+        return;
+    set(work->work, "init_tensors", json_incref(init->tensors));
+    work->files[work->file_count++] = init->file;
+}
+
+Status work_describe(Arena *arena, const RunSettings *settings, const Side *side,
+                     const DescribeRequest *request, Work *work, Error *error) {
+    *work = (Work){.side = side};
+    json_t *seeds = json_array();
+    for (unsigned i = 0; i < request->trial_count; i++)
+        json_array_append_new(seeds, json_integer((json_int_t)(request->trial_seed + i)));
+    work->work = work_json(settings, side, "describe", request->seed, request->initialise);
+    set(work->work, "trial_seeds", seeds);
+    work->files[work->file_count++] = side->bundle;
+    lend_init(work, request->init);
+    if (new_file(arena, work, "weights", error) != STATUS_OK ||
+        new_file(arena, work, "inputs", error) != STATUS_OK ||
+        new_file(arena, work, "outputs", error) != STATUS_OK)
+        return STATUS_ERROR;
+    return start(settings, work, error);
+}
+
+Status work_run(Arena *arena, const RunSettings *settings, const Side *side, const RunRequest *request,
+                Work *work, Error *error) {
+    *work = (Work){.side = side};
+    work->work = work_json(settings, side, "run", request->seed, request->initialise);
+    set(work->work, "mode", json_string(settings->train ? "train" : "eval"));
+    set(work->work, "weights", json_incref((json_t *)request->weights));
+    static const char *const parts[] = {"args", "kwargs", "tensors"};
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        set(work->work, parts[i], json_incref(json_object_get(request->trial, parts[i])));
+    set(work->work, "trace", json_boolean(request->trace));
+    set(work->work, "float64", json_boolean(request->float64));
+    work->files[0] = side->bundle;
+    work->files[1] = request->weights_file;
+    work->files[2] = request->inputs_file;
+    work->file_count = 3;
+    lend_init(work, request->init);
+    if (new_file(arena, work, "outputs", error) != STATUS_OK)
+        return STATUS_ERROR;
+    return start(settings, work, error);
+}
+
+static Place failure_place(const Side *side, const Failure *failure) {
+    for (size_t i = failure->frame_count; i-- > 0;) {
+        const FailureFrame *frame = &failure->frames[i];
+        if (frame->file >= 0 && (size_t)frame->file < side->program.count)
+            return (Place){.file = side->program.items[frame->file]->source.name, .line = frame->line};
+    }
+    return (Place){.file = side->program.items[0]->source.name};
+}
+
+/* The last line of what user code printed, when it may say why it died. */
+static const char *last_line(Arena *arena, const char *log) {
+    size_t end = strlen(log);
+    while (end > 0 && (log[end - 1] == '\n' || log[end - 1] == ' '))
+        end--;
+    size_t start = end;
+    while (start > 0 && log[start - 1] != '\n')
+        start--;
+    return arena_strndup(arena, log + start, end - start);
+}
+
+Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, Error *error) {
+    const CellReport *report;
+    *done = NULL;
+    *failure = (CellFailure){0};
+    if (cell_wait(work->cell, &report, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (report->outcome == CELL_DONE) {
+        *done = json_incref((json_t *)report->done);
+        return STATUS_OK;
+    }
+    *failure = (CellFailure){
+        .failed = true, .stage = "", .place = {.file = work->side->program.items[0]->source.name}};
+    if (report->outcome == CELL_FAILED) {
+        const Failure *cause = &report->failure;
+        failure->raised = true;
+        failure->stage = arena_strdup(arena, cause->stage);
+        failure->place = failure_place(work->side, cause);
+        failure->module = cause->module == NULL ? NULL : arena_strdup(arena, cause->module);
+        failure->what = arena_printf(arena, "%s: %s", cause->type, cause->message);
+        return STATUS_OK;
+    }
+    const char *tail = report->outcome == CELL_TIMED_OUT ? "" : last_line(arena, report->log);
+    failure->what =
+        arena_printf(arena, "%s%s%s%s", report->message == NULL ? "ended without a result" : report->message,
+                     tail[0] ? " (its last output: " : "", tail, tail[0] ? ")" : "");
+    return STATUS_OK;
+}
+
+void work_close(Work *work) {
+    if (work->cell != NULL)
+        cell_free(work->cell);
+    work->cell = NULL;
+    json_decref(work->work);
+    work->work = NULL;
+}
+
+static MemoryFile *file_named(const Work *work, const char *name) {
+    for (size_t i = 0; i < work->file_count; i++)
+        if (strcmp(work->files[i]->name, name) == 0)
+            return work->files[i];
+    return NULL;
+}
+
+Status description_decode(Arena *arena, Work *work, json_t *done, Description *description, Error *error) {
+    const char *where = work->side->role;
+    *description = (Description){
+        .done = done, .weights = file_named(work, "weights"), .inputs = file_named(work, "inputs")};
+    description->init.file = file_named(work, "outputs");
+    description->init.file->name = "init";
+    json_t *state, *trials, *keywords;
+    Bytes bytes;
+    if (memory_file_seal(description->inputs, error) != STATUS_OK ||
+        memory_file_seal(description->init.file, error) != STATUS_OK ||
+        memory_file_map(description->weights, &bytes, error) != STATUS_OK ||
+        json_read_bool(done, "has_init_inputs", &description->has_init_inputs, where, error) != STATUS_OK ||
+        json_read_bool(done, "random_construction", &description->random_construction, where, error) !=
+            STATUS_OK ||
+        json_read_container(done, "state", JSON_ARRAY, &state, where, error) != STATUS_OK ||
+        json_read_container(done, "trials", JSON_ARRAY, &trials, where, error) != STATUS_OK ||
+        json_read_container(done, "tensors", JSON_ARRAY, &description->init.tensors, where, error) !=
+            STATUS_OK ||
+        json_read_container(done, "init_kwargs", JSON_OBJECT, &keywords, where, error) != STATUS_OK)
+        return STATUS_ERROR;
+    description->trial_count = json_array_size(trials);
+    bool by_keyword = json_array_size(json_object_get(keywords, "d")) > 0;
+    description->init.value = by_keyword ? keywords : json_object_get(done, "init_inputs");
+    description->seconds = json_number_value(json_object_get(done, "construct_seconds"));
+    return state_dict_decode(arena, state, bytes, where, &description->state, error);
+}
+
+void description_close(Description *description) {
+    json_decref(description->done);
+    if (description->weights != NULL)
+        memory_file_close(description->weights);
+    if (description->inputs != NULL)
+        memory_file_close(description->inputs);
+    if (description->init.file != NULL)
+        memory_file_close(description->init.file);
+    *description = (Description){0};
+}
+
+static Status decode_names(Arena *arena, const json_t *done, const char *key, const char ***names,
+                           size_t *count, const char *where, Error *error) {
+    json_t *list;
+    if (json_read_container(done, key, JSON_ARRAY, &list, where, error) != STATUS_OK)
+        return STATUS_ERROR;
+    *count = json_array_size(list);
+    *names = ARENA_ARRAY(arena, const char *, *count + 1);
+    for (size_t i = 0; i < *count; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        if (name == NULL)
+            return error_set(error, where, "", "\"%s\" must hold names", key);
+        (*names)[i] = text_printable(arena, name, strlen(name));
+    }
+    return STATUS_OK;
+}
+
+Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
+                          MemoryFile **file, Error *error) {
+    const char *where = work->side->role;
+    *file = file_named(work, "outputs");
+    Bytes bytes;
+    json_t *tensors;
+    if (memory_file_map(*file, &bytes, error) != STATUS_OK ||
+        json_read_container(done, "tensors", JSON_ARRAY, &tensors, where, error) != STATUS_OK ||
+        decode_names(arena, done, "inputs_modified", &outputs->inputs_modified,
+                     &outputs->input_modified_count, where, error) != STATUS_OK ||
+        decode_names(arena, done, "state_modified", &outputs->state_modified, &outputs->state_modified_count,
+                     where, error) != STATUS_OK)
+        return STATUS_ERROR;
+    outputs->tensor_count = json_array_size(tensors);
+    outputs->tensors = ARENA_ARRAY(arena, TensorView, outputs->tensor_count + 1);
+    for (size_t i = 0; i < outputs->tensor_count; i++)
+        if (tensor_located_decode(arena, json_array_get(tensors, i), bytes, where, &outputs->tensors[i],
+                                  error) != STATUS_OK)
+            return STATUS_ERROR;
+    return value_decode(arena, json_object_get(done, "outputs"), outputs->tensor_count, where,
+                        &outputs->outputs, error);
+}

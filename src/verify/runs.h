@@ -1,0 +1,100 @@
+/* runs: the pieces of work that cells do for a step: describing a side, and running it once. */
+#ifndef PLUMBLINE_RUNS_H
+#define PLUMBLINE_RUNS_H
+
+#include "verify_internal.h"
+
+/* One of the two models. */
+typedef struct Side {
+    const char *role; /* "original" or "candidate" */
+    Program program;
+    json_t *program_json; /* the "program" of docs/protocol.md */
+    MemoryFile *bundle;
+    const char **folders; /* that the original may read and import from; none for a candidate */
+    size_t folder_count;
+    const char *class_names[2];
+} Side;
+
+/* Init arguments that one side lends the other. */
+typedef struct InitInputs {
+    json_t *value, *tensors; /* borrowed */
+    MemoryFile *file;        /* sealed; named "init" */
+} InitInputs;
+
+/* What `describe` found out. JSON parts are borrowed from `done`, which it holds a reference to. */
+typedef struct Description {
+    json_t *done;
+    MemoryFile *weights, *inputs;
+    StateDict state;
+    bool has_init_inputs, random_construction;
+    InitInputs init;
+    size_t trial_count;
+    double seconds;
+} Description;
+
+/* What both sides are run with. */
+typedef struct RunSettings {
+    Probe *probe;
+    const char *device;
+    bool train;
+    double timeout;
+    uint64_t memory; /* for each of two cells */
+    int threads;     /* for each of two cells */
+} RunSettings;
+
+MUST_USE Status side_make(Arena *arena, const char *role, const Program *program, Side *side, Error *error);
+void side_close(Side *side);
+
+typedef struct DescribeRequest {
+    uint64_t seed, trial_seed;
+    unsigned trial_count; /* seeds trial_seed, trial_seed + 1, ... */
+    bool initialise;
+    const InitInputs *init; /* NULL: the file's own */
+} DescribeRequest;
+
+/* Why a piece of user code gave no result, in words; `failed` is false if it did. */
+typedef struct CellFailure {
+    bool failed;
+    bool raised; /* user code raised an exception; otherwise it was killed, hung, left... */
+    const char *stage;
+    const char *what; /* one sentence */
+    Place place;      /* the innermost line of the user's */
+    const char *module;
+} CellFailure;
+
+/* Starts a cell; runs_wait gives what it found. Errors are the probe's own. */
+typedef struct Work {
+    const Side *side;
+    json_t *work;
+    MemoryFile *files[8];
+    size_t file_count;
+    Cell *cell;
+} Work;
+
+MUST_USE Status work_describe(Arena *arena, const RunSettings *settings, const Side *side,
+                              const DescribeRequest *request, Work *work, Error *error);
+/* `weights`: the list of the protocol, in `weights_file`; `trial`: {"args", "kwargs", "tensors"} in
+ * `inputs_file`. */
+typedef struct RunRequest {
+    uint64_t seed;
+    const InitInputs *init; /* NULL: the file's own */
+    const json_t *weights, *trial;
+    MemoryFile *weights_file, *inputs_file;
+    bool trace, float64, initialise;
+} RunRequest;
+MUST_USE Status work_run(Arena *arena, const RunSettings *settings, const Side *side,
+                         const RunRequest *request, Work *work, Error *error);
+/* Waits; a cell that failed is no error but a CellFailure. `done` is a new reference, NULL if it failed. */
+MUST_USE Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, Error *error);
+void work_close(Work *work); /* frees the cell; memory files stay with whoever took them */
+
+/* Decodes what a `describe` sent; takes the memory files from `work`. */
+MUST_USE Status description_decode(Arena *arena, Work *work, json_t *done, Description *description,
+                                   Error *error);
+void description_close(Description *description);
+
+/* Decodes what a `run` sent and maps its outputs, which live as long as `file` is open. */
+MUST_USE Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
+                                   MemoryFile **file, Error *error);
+
+#endif

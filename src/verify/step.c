@@ -1,0 +1,240 @@
+/* One step: the order of the parts, and the verdict. */
+#include "step_state.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void step_tell(const StepState *step, const char *what) {
+    if (step->progress->tell != NULL)
+        step->progress->tell(step->progress->context, what);
+}
+
+Finding *step_violation(StepState *step, VerifyRule rule, Place place, const char *what) {
+    Finding *finding =
+        findings_add(step->result->findings, verify_rule(rule), SEVERITY_VIOLATION, place, "%s", what);
+    for (size_t i = 0; place.line > 0 && finding->frame == NULL && i < step->candidate.program.count; i++) {
+        const Source *source = &step->candidate.program.items[i]->source;
+        if (text_equal(source->name, place.file))
+            finding->frame = source_frame(step->arena, source, place);
+    }
+    return finding;
+}
+
+static uint64_t free_memory(void) {
+    char line[256];
+    unsigned long long kilobytes = 0;
+    FILE *file = fopen("/proc/meminfo", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return kilobytes * 1024;
+}
+
+static uint64_t random_seed(void) {
+    uint64_t seed = 0;
+    while (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        ;
+    return seed >> 33 | 1; /* 31 bits: short to type, and never 0 */
+}
+
+static void settle_settings(StepState *step) {
+    const StepOptions *options = step->options;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    step->settings = (RunSettings){.probe = step->probe,
+                                   .device = options->device,
+                                   .train = options->train,
+                                   .timeout = options->timeout,
+                                   .memory = options->memory != 0 ? options->memory : free_memory() / 2,
+                                   .threads = processors > 1 ? (int)(processors / 2) : 1};
+    step->compare_threads = processors > 0 ? (unsigned)processors : 1;
+    step->result->perturb_seed = options->perturb_seed != 0 ? options->perturb_seed : random_seed();
+}
+
+/* ---- The parts ----------------------------------------------------------------------------- */
+
+static Status load_sides(StepState *step, Error *error) {
+    const StepOptions *options = step->options;
+    Arena *arena = step->arena;
+    Parser parser = probe_parser(step->probe);
+    Program original, candidate;
+    Findings *import_findings = options->skip_anticheat ? findings_new(arena) : step->result->findings;
+    step_tell(step, "reading the files");
+    if (program_load(arena, &parser, options->original, PART_ORIGINAL, NULL, 0, &original,
+                     findings_new(arena), error) != STATUS_OK ||
+        program_load(arena, &parser, options->refactored, PART_OWN, options->allowed_imports,
+                     options->allowed_import_count, &candidate, import_findings, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (side_make(arena, "original", &original, &step->original, error) != STATUS_OK ||
+        side_make(arena, "candidate", &candidate, &step->candidate, error) != STATUS_OK)
+        return STATUS_ERROR;
+    json_t *allowed = json_array();
+    for (size_t i = 0; i < options->allowed_import_count; i++)
+        json_array_append_new(allowed, json_string(options->allowed_imports[i]));
+    json_object_set_new(step->candidate.program_json, "allow", allowed);
+    return STATUS_OK;
+}
+
+/* Is the source such that it may be run? The operators of a line are left to the trace; the language is not.
+ */
+static bool judge_source(StepState *step) {
+    double start = seconds_now();
+    StepResult *result = step->result;
+    if (step->options->skip_anticheat) {
+        result->anticheat = PART_SKIPPED;
+        return true;
+    }
+    step_tell(step, "anti-cheat rules");
+    const StepOptions *options = step->options;
+    policy_judge_language(&step->candidate.program, options->allowed_imports, options->allowed_import_count,
+                          result->findings);
+    bool may_run = findings_count(result->findings, SEVERITY_VIOLATION) == 0;
+    policy_judge_source(&step->candidate.program, result->findings);
+    result->seconds.policy = seconds_now() - start;
+    if (!may_run)
+        result->anticheat = PART_FAILED;
+    return may_run;
+}
+
+static void judge_run(StepState *step) {
+    if (step->options->skip_anticheat)
+        return;
+    StepResult *result = step->result;
+    double start = seconds_now();
+    if (step->has_traces)
+        policy_judge_trace(&step->candidate.program, &step->candidate_trace, &step->original_trace,
+                           result->findings);
+    bool broken = false;
+    for (size_t i = 0; i < result->findings->count; i++) {
+        const Finding *finding = &result->findings->items[i];
+        broken |= finding->severity == SEVERITY_VIOLATION && !text_starts(finding->rule->id, "weights.") &&
+                  !text_starts(finding->rule->id, "numbers.");
+    }
+    result->anticheat = broken ? PART_FAILED : PART_PASSED;
+    result->seconds.policy += seconds_now() - start;
+}
+
+/* ---- The verdict --------------------------------------------------------------------------- */
+
+/* Which finding a person should look at first: what stops the run, then cheats, weights, numbers. */
+static int urgency(const Finding *finding) {
+    static const char *const order[] = {"py.",
+                                        "numbers.raised",
+                                        "numbers.dimensions",
+                                        "weights.",
+                                        "numbers.shape",
+                                        "numbers.dtype",
+                                        "numbers.structure",
+                                        "op.",
+                                        "init.",
+                                        "child.",
+                                        "step."};
+    for (int i = 0; i < (int)COUNT_OF(order); i++)
+        if (text_starts(finding->rule->id, order[i]))
+            return i;
+    return (int)COUNT_OF(order);
+}
+
+static const Finding *first_to_look_at(const Findings *findings) {
+    const Finding *first = NULL;
+    for (size_t i = 0; i < findings->count; i++) {
+        const Finding *finding = &findings->items[i];
+        if (finding->severity == SEVERITY_VIOLATION && (first == NULL || urgency(finding) < urgency(first)))
+            first = finding;
+    }
+    return first;
+}
+
+static const char *reason_of(Arena *arena, const Finding *finding) {
+    const char *advice = finding->instead != NULL && finding->instead[0] != '\0' ? finding->instead : NULL;
+    Place place = finding->place;
+    const char *at = place.file == NULL ? ""
+                     : place.line > 0   ? arena_printf(arena, "%s:%d: ", place.file, place.line)
+                                        : arena_printf(arena, "%s: ", place.file);
+    return arena_printf(arena, "%s%s%s%s", at, finding->what, advice == NULL ? "" : "; ",
+                        advice == NULL ? "" : advice);
+}
+
+static void conclude(StepState *step) {
+    StepResult *result = step->result;
+    findings_sort(result->findings);
+    result->first = first_to_look_at(result->findings);
+    bool failed = result->first != NULL || result->anticheat == PART_FAILED ||
+                  result->weights != PART_PASSED || result->numbers != PART_PASSED;
+    if (!failed) {
+        result->verdict = VERDICT_PASS;
+        return;
+    }
+    result->verdict = VERDICT_FAIL;
+    result->fail_reason = result->first != NULL ? reason_of(step->arena, result->first)
+                                                : "not every part of the verification passed";
+}
+
+void step_result_error(Arena *arena, const StepOptions *options, const Error *error, StepResult *result) {
+    result->verdict = VERDICT_ERROR;
+    result->error = error_line(arena, error);
+    result->original_file = options->original;
+    result->refactored_file = options->refactored;
+    result->device = options->device;
+    if (result->findings == NULL)
+        result->findings = findings_new(arena);
+    result->max_diff = NAN;
+    if (result->input_dtype == NULL)
+        result->tolerance = (Tolerance){options->rtol, options->atol};
+}
+
+static Status verify(StepState *step, Error *error) {
+    if (load_sides(step, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (!judge_source(step))
+        return STATUS_OK;
+    bool go_on = true;
+    if (step_describe(step, &go_on, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (go_on && step_assign_weights(step, &go_on, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (go_on && step_run_trials(step, error) != STATUS_OK)
+        return STATUS_ERROR;
+    judge_run(step);
+    step_report_unmapped(step);
+    return STATUS_OK;
+}
+
+void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
+                 StepResult *result) {
+    const ProbeFacts *facts = probe_facts(probe);
+    *result = (StepResult){.original_file = options->original,
+                           .refactored_file = options->refactored,
+                           .findings = findings_new(arena),
+                           .python_version = facts->python,
+                           .torch_version = facts->torch,
+                           .interpreter = facts->executable,
+                           .device = options->device,
+                           .allowed_imports = options->allowed_imports,
+                           .allowed_import_count = options->allowed_import_count,
+                           .tolerance = {options->rtol, options->atol},
+                           .max_diff = NAN};
+    StepState step = {
+        .arena = arena, .probe = probe, .options = options, .progress = progress, .result = result};
+    Error error;
+    double start = seconds_now();
+    settle_settings(&step);
+    if (verify(&step, &error) == STATUS_OK)
+        conclude(&step);
+    else
+        step_result_error(arena, options, &error, result);
+    result->sandbox = *probe_sandbox(probe);
+    result->seconds.total = seconds_now() - start;
+    step_close(&step);
+}

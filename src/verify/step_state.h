@@ -1,0 +1,45 @@
+/* step_state: what one step knows while it is being verified, and its parts. */
+#ifndef PLUMBLINE_STEP_STATE_H
+#define PLUMBLINE_STEP_STATE_H
+
+#include "runs.h"
+
+typedef struct StepState {
+    Arena *arena;
+    Probe *probe;
+    const StepOptions *options;
+    const Progress *progress;
+    StepResult *result;
+    RunSettings settings;
+    unsigned compare_threads;
+    Side original, candidate;
+    Description original_description, candidate_description;
+    bool described;                   /* both descriptions hold */
+    const InitInputs *candidate_init; /* NULL: its own file's */
+    bool candidate_initialise;
+    Assignment *assignment;
+    json_t *original_weights, *candidate_weights; /* the lists of the protocol, for the same weights file */
+    MemoryFile *weights;                          /* sealed: the original's bytes, and what the layout adds */
+    Trace original_trace, candidate_trace;
+    bool has_traces;
+} StepState;
+
+double seconds_now(void);
+void step_tell(const StepState *step, const char *what);
+/* A finding that fails the step, with a code frame where the place lies in the candidate. */
+Finding *step_violation(StepState *step, VerifyRule rule, Place place, const char *what);
+
+/* Constructs both models and makes the inputs. `*go_on` is false if the step has failed and nothing more can
+ * be learned; an error means that it can't be judged. */
+MUST_USE Status step_describe(StepState *step, bool *go_on, Error *error);
+MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
+/* A sealed copy of the original's weights, perturbed if asked, with what the layout adds for the candidate.
+ */
+MUST_USE Status weights_file_make(StepState *step, bool perturbed, MemoryFile **file, Error *error);
+/* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
+MUST_USE Status step_run_trials(StepState *step, Error *error);
+/* Parameters mapped nowhere, once the traces say which of them matter. */
+void step_report_unmapped(StepState *step);
+void step_close(StepState *step);
+
+#endif

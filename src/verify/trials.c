@@ -1,0 +1,596 @@
+/* The numbers of a step: the guide's trials, the perturbed ones, and whether they are evidence. */
+#include "step_state.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is run beyond the guide's seeds (soundness 13): what standard initial values and inputs would hide. */
+static const struct {
+    TrialKind kind;
+    bool weights;
+    InputKind inputs;
+} PERTURBED[] = {{TRIAL_PERTURBED_WEIGHTS, true, INPUT_SAME},
+                 {TRIAL_PERTURBED_INPUTS, false, INPUT_BOTH_SIGNS},
+                 {TRIAL_PERTURBED_BOTH, true, INPUT_BOTH_SIGNS},
+                 {TRIAL_SMALL_INPUTS, true, INPUT_SMALL},
+                 {TRIAL_LARGE_INPUTS, true, INPUT_LARGE}};
+
+/* Both sides' results of one trial. */
+typedef struct Pair {
+    RunOutputs original, candidate;
+    MemoryFile *original_file, *candidate_file;
+    CellFailure original_failure, candidate_failure;
+} Pair;
+
+typedef struct PairRequest {
+    uint64_t seed;
+    const json_t *trial; /* {"args", "kwargs", "tensors"} */
+    MemoryFile *weights, *inputs;
+    bool trace, float64;
+} PairRequest;
+
+typedef struct Trials {
+    StepState *step;
+    Pair first; /* kept: what the perturbed trials are held against */
+    MemoryFile *perturbed_weights;
+    struct {
+        Trial *items;
+        size_t count, capacity;
+    } list;
+    Table *reported; /* findings are made once, not once a trial */
+} Trials;
+
+static void pair_close(Pair *pair) {
+    if (pair->original_file != NULL)
+        memory_file_close(pair->original_file);
+    if (pair->candidate_file != NULL)
+        memory_file_close(pair->candidate_file);
+    *pair = (Pair){0};
+}
+
+static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutputs *outputs,
+                   MemoryFile **file, CellFailure *failure, Error *error) {
+    json_t *done;
+    Status status = work_wait(step->arena, work, &done, failure, error);
+    if (status == STATUS_OK && done != NULL) {
+        status = run_outputs_decode(step->arena, work, done, outputs, file, error);
+        if (status == STATUS_OK && trace)
+            status = trace_decode(step->arena, json_object_get(done, "trace"), into, error);
+        json_decref(done);
+    }
+    return status;
+}
+
+/* Runs both sides at once, each in a cell of its own. */
+static Status run_pair(StepState *step, const PairRequest *request, Pair *pair, Error *error) {
+    *pair = (Pair){0};
+    RunRequest run = {.seed = request->seed,
+                      .weights = step->original_weights,
+                      .trial = request->trial,
+                      .weights_file = request->weights,
+                      .inputs_file = request->inputs,
+                      .trace = request->trace,
+                      .float64 = request->float64,
+                      .initialise = step->original_description.random_construction};
+    Work theirs = {0}, ours = {0};
+    Status status = work_run(step->arena, &step->settings, &step->original, &run, &theirs, error);
+    run.init = step->candidate_init;
+    run.weights = step->candidate_weights;
+    run.initialise = step->candidate_initialise;
+    if (status == STATUS_OK)
+        status = work_run(step->arena, &step->settings, &step->candidate, &run, &ours, error);
+    if (status == STATUS_OK)
+        status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
+                      &pair->original_file, &pair->original_failure, error);
+    if (status == STATUS_OK)
+        status = take(step, &ours, request->trace, &step->candidate_trace, &pair->candidate,
+                      &pair->candidate_file, &pair->candidate_failure, error);
+    work_close(&theirs);
+    work_close(&ours);
+    return status;
+}
+
+/* ---- What went wrong ----------------------------------------------------------------------- */
+
+static bool first_report(Trials *trials, const char *key) {
+    if (table_has(trials->reported, key))
+        return false;
+    table_put(trials->reported, key, TABLE_PRESENT);
+    return true;
+}
+
+/* The guide's cause for an exception of torch's, by the words that torch uses for it. */
+static const char *cause_of(const char *message) {
+    static const struct {
+        const char *words, *cause;
+    } causes[] = {
+        {"shapes cannot be multiplied",
+         "shape mismatch: check that Linear(in, out) is not swapped and that no dimension was reduced"},
+        {"size mismatch", "shape mismatch: check weight dimensions and reshapes"},
+        {"must match the size", "shape mismatch: check reshapes and transposes"},
+        {"is invalid for input of size", "shape mismatch: a reshape has the wrong sizes"},
+        {"to have", "shape mismatch: check the shapes that go into this component"},
+        {"normalized_shape", "shape mismatch: the normalised dimension is not the original's"},
+        {"dtype", "dtype mismatch: weights and input must have the same dtype"},
+        {"scalar type", "dtype mismatch: weights and input must have the same dtype"},
+        {"positional argument", "its forward() does not take the original's inputs"},
+        {"keyword argument", "its forward() does not take the original's inputs"},
+    };
+    for (size_t i = 0; i < COUNT_OF(causes); i++)
+        if (strstr(message, causes[i].words) != NULL)
+            return causes[i].cause;
+    return NULL;
+}
+
+static void report_raised(Trials *trials, const CellFailure *failure) {
+    StepState *step = trials->step;
+    if (!first_report(trials, "raised"))
+        return;
+    const char *cause = cause_of(failure->what);
+    Finding *finding = step_violation(
+        step, RULE_NUMBERS_RAISED, failure->place,
+        arena_printf(step->arena, "the refactored model fails on inputs that the original accepts%s%s: %s",
+                     failure->module == NULL || failure->module[0] == '\0' ? "" : " at component ",
+                     failure->module == NULL ? "" : failure->module, failure->what));
+    finding->where = failure->module;
+    if (cause != NULL)
+        finding->instead = cause;
+}
+
+static Status candidate_died(const CellFailure *failure, Error *error) {
+    char place[1024];
+    snprintf(place, sizeof place, "%s", failure->place.file);
+    return error_set(error, place, "", "the refactored model's run %s", failure->what);
+}
+
+static Status original_failed(const CellFailure *failure, Error *error) {
+    char place[1024];
+    snprintf(place, sizeof place, "%s:%d", failure->place.file, failure->place.line);
+    return error_set(error, place, "", "the original model does not run: %s", failure->what);
+}
+
+static bool is_among(const char *name, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A changed input is a finding only if one side does it and the other not. */
+static void compare_modified(Trials *trials, const Pair *pair) {
+    StepState *step = trials->step;
+    const RunOutputs *a = &pair->original, *b = &pair->candidate;
+    for (size_t i = 0; i < a->input_modified_count; i++) {
+        bool both = is_among(a->inputs_modified[i], b->inputs_modified, b->input_modified_count);
+        const char *what =
+            arena_printf(step->arena,
+                         both ? "both models modify their input %s in place"
+                              : "the original modifies its input %s in place, the refactored does not",
+                         a->inputs_modified[i]);
+        if (!both)
+            step_violation(step, RULE_NUMBERS_INPUT, (Place){0}, what);
+        else
+            findings_add(step->result->findings, verify_rule(RULE_NUMBERS_INPUT), SEVERITY_NOTE, (Place){0},
+                         "%s", what)
+                ->instead = "";
+    }
+    for (size_t i = 0; i < b->input_modified_count; i++)
+        if (!is_among(b->inputs_modified[i], a->inputs_modified, a->input_modified_count))
+            step_violation(
+                step, RULE_NUMBERS_INPUT, (Place){0},
+                arena_printf(step->arena,
+                             "the refactored modifies its input %s in place, the original does not",
+                             b->inputs_modified[i]));
+}
+
+static void report_different(Trials *trials, const Trial *trial) {
+    StepState *step = trials->step;
+    const OutputComparison *worst = NULL;
+    for (size_t i = 0; i < trial->output_count; i++)
+        if (!trial->outputs[i].matches && trial->outputs[i].compared &&
+            (worst == NULL || trial->outputs[i].numbers.max_abs > worst->numbers.max_abs))
+            worst = &trial->outputs[i];
+    if (worst == NULL || !first_report(trials, "different"))
+        return;
+    Diagnosis diagnosis = {.what = "", .instead = NULL};
+    if (step->has_traces)
+        diagnosis = diagnose(step->arena, &step->original.program, &step->original_trace,
+                             &step->candidate.program, &step->candidate_trace);
+    const char *when =
+        trial->kind == TRIAL_SEEDED
+            ? arena_printf(step->arena, "seed %llu", (unsigned long long)trial->seed)
+            : arena_printf(step->arena, "%s, --perturb-seed %llu", trial_kind_name(trial->kind),
+                           (unsigned long long)step->result->perturb_seed);
+    Finding *finding =
+        step_violation(step, RULE_NUMBERS_DIFFERENT, diagnosis.place,
+                       arena_printf(step->arena, "%s doesn't match the original (%s): %s%s%s", worst->path,
+                                    when, worst->problem, diagnosis.what[0] ? "; " : "", diagnosis.what));
+    finding->where = worst->path;
+    if (diagnosis.instead != NULL)
+        finding->instead = diagnosis.instead;
+}
+
+/* ---- One trial ----------------------------------------------------------------------------- */
+
+static double largest_difference(const Trial *trial) {
+    double largest = NAN;
+    for (size_t i = 0; i < trial->output_count; i++) {
+        const OutputComparison *output = &trial->outputs[i];
+        if (output->compared && !(output->numbers.max_abs <= largest))
+            largest = output->numbers.nonfinite_mismatches > 0 ? INFINITY : output->numbers.max_abs;
+    }
+    return largest;
+}
+
+static bool only_numbers_differ(const Trial *trial) {
+    for (size_t i = 0; i < trial->output_count; i++)
+        if (!trial->outputs[i].matches && !trial->outputs[i].compared)
+            return false;
+    return true;
+}
+
+/* Rounding is not meaning (soundness 18): in float64 a difference of rounding shrinks with the unit roundoff,
+ * one of meaning stays. It must shrink a thousandfold; from float32 to float64 rounding shrinks by 2^29. */
+static Status is_rounding(StepState *step, const PairRequest *request, double difference, bool *rounding,
+                          Error *error) {
+    enum { SHRINKS = 1000 };
+    PairRequest wide = *request;
+    wide.float64 = true;
+    wide.trace = false;
+    *rounding = false;
+    Pair pair;
+    if (run_pair(step, &wide, &pair, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (!pair.original_failure.failed && !pair.candidate_failure.failed) {
+        Trial trial = {0};
+        compare_outputs(step->arena, &pair.original, &pair.candidate, (Tolerance){0, 0},
+                        step->compare_threads, &trial.outputs, &trial.output_count,
+                        findings_new(step->arena));
+        double shrunk = largest_difference(&trial);
+        *rounding = only_numbers_differ(&trial) && isfinite(shrunk) && isfinite(difference) &&
+                    shrunk * SHRINKS <= difference;
+    }
+    pair_close(&pair);
+    return STATUS_OK;
+}
+
+static Tolerance scaled(Tolerance tolerance, double factor) {
+    return (Tolerance){tolerance.rtol * factor, tolerance.atol * factor};
+}
+
+/* Within a factor of ten of the tolerance, on either side, a float64 run settles the trial. */
+static Status settle(Trials *trials, const PairRequest *request, const Pair *pair, Trial *trial,
+                     Error *error) {
+    StepState *step = trials->step;
+    Tolerance near = scaled(step->result->tolerance, trial->pass ? 0.1 : 10);
+    if (!trial->pass && !only_numbers_differ(trial))
+        return STATUS_OK;
+    OutputComparison *outputs;
+    size_t count;
+    bool agrees = compare_outputs(step->arena, &pair->original, &pair->candidate, near, step->compare_threads,
+                                  &outputs, &count, findings_new(step->arena));
+    bool borderline = trial->pass ? !agrees : agrees || trial->kind != TRIAL_SEEDED;
+    bool rounding;
+    if (!borderline || trial->max_diff == 0)
+        return STATUS_OK;
+    if (is_rounding(step, request, trial->max_diff, &rounding, error) != STATUS_OK)
+        return STATUS_ERROR;
+    trial->rounding = rounding;
+    if (rounding)
+        trial->pass = true;
+    return STATUS_OK;
+}
+
+static bool has_evidence(const Trial *trial) {
+    for (size_t i = 0; i < trial->output_count; i++) {
+        const OutputComparison *output = &trial->outputs[i];
+        if (output->compared && output->numbers.original_finite > 0 &&
+            (!output->numbers.constant || output->numbers.element_count == 1))
+            return true;
+    }
+    return false;
+}
+
+static void settle_tolerance(StepState *step, const RunOutputs *original) {
+    StepResult *result = step->result;
+    if (result->input_dtype != NULL)
+        return;
+    Dtype dtype = DTYPE_COUNT;
+    const json_t *tensors = json_object_get(
+        json_array_get(json_object_get(step->original_description.done, "trials"), 0), "tensors");
+    for (size_t i = 0; dtype == DTYPE_COUNT && i < json_array_size(tensors); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(tensors, i), "dtype"));
+        Dtype found;
+        if (name != NULL && dtype_find(name, &found) && dtype_is_floating(found))
+            dtype = found;
+    }
+    for (size_t i = 0; dtype == DTYPE_COUNT && i < original->tensor_count; i++)
+        if (dtype_is_floating(original->tensors[i].dtype))
+            dtype = original->tensors[i].dtype;
+    if (dtype == DTYPE_COUNT && original->tensor_count > 0)
+        dtype = original->tensors[0].dtype;
+    if (dtype == DTYPE_COUNT)
+        dtype = DTYPE_FLOAT32;
+    result->input_dtype = dtype_info(dtype)->torch_name;
+    Tolerance standard = dtype_info(dtype)->tolerance;
+    result->tolerance.rtol = isnan(step->options->rtol) ? standard.rtol : step->options->rtol;
+    result->tolerance.atol = isnan(step->options->atol) ? standard.atol : step->options->atol;
+}
+
+static Status judge_trial(Trials *trials, const PairRequest *request, const Pair *pair, Trial *trial,
+                          Error *error) {
+    StepState *step = trials->step;
+    double start = seconds_now();
+    settle_tolerance(step, &pair->original);
+    trial->pass =
+        compare_outputs(step->arena, &pair->original, &pair->candidate, step->result->tolerance,
+                        step->compare_threads, &trial->outputs, &trial->output_count, step->result->findings);
+    trial->max_diff = largest_difference(trial);
+    step->result->seconds.compare += seconds_now() - start;
+    trial->counts = has_evidence(trial);
+    if (!trial->counts)
+        trial->why_not = "the original's outputs are constant, empty or not finite";
+    if (settle(trials, request, pair, trial, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (!trial->pass)
+        report_different(trials, trial);
+    compare_modified(trials, pair);
+    return STATUS_OK;
+}
+
+/* Runs and judges one trial. `*pair` holds its results until the caller closes it. */
+static Status run_trial(Trials *trials, const PairRequest *request, TrialKind kind, Pair *pair,
+                        Error *error) {
+    StepState *step = trials->step;
+    Trial *trial = ARENA_PUSH(step->arena, &trials->list);
+    *trial =
+        (Trial){.number = (unsigned)trials->list.count, .kind = kind, .seed = request->seed, .max_diff = NAN};
+    if (run_pair(step, request, pair, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (pair->original_failure.failed && kind == TRIAL_SEEDED)
+        return original_failed(&pair->original_failure, error);
+    if (pair->original_failure.failed) {
+        trial->pass = true;
+        trial->why_not =
+            arena_printf(step->arena, "the original does not run on these: %s", pair->original_failure.what);
+        return STATUS_OK;
+    }
+    if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
+        return candidate_died(&pair->candidate_failure, error);
+    if (pair->candidate_failure.failed) {
+        trial->error = pair->candidate_failure.what;
+        report_raised(trials, &pair->candidate_failure);
+        return STATUS_OK;
+    }
+    if (request->trace)
+        step->has_traces = true;
+    return judge_trial(trials, request, pair, trial, error);
+}
+
+/* ---- The perturbed trials ------------------------------------------------------------------ */
+
+/* Every tensor of some values, in the order of their structure. */
+typedef struct TensorOrder {
+    Arena *arena;
+    struct {
+        TensorId *items;
+        size_t count, capacity;
+    } list;
+} TensorOrder;
+
+static void collect_tensor(const char *path, const Value *value, void *context) {
+    TensorOrder *order = context;
+    (void)path;
+    *(TensorId *)ARENA_PUSH(order->arena, &order->list) = value->tensor;
+}
+
+static TensorOrder tensors_in_order(Arena *arena, const Value *args, const Value *kwargs) {
+    TensorOrder order = {.arena = arena};
+    value_walk_tensors(arena, args, "", collect_tensor, &order);
+    value_walk_tensors(arena, kwargs, "", collect_tensor, &order);
+    return order;
+}
+
+/* Bounds of the integer inputs: the whole table that they index (soundness 13), if they index one. The trace
+ * has the same arguments in the same structure, under numbers of its own. */
+static void find_bounds(StepState *step, const Value *args, const Value *kwargs, InputTensor *inputs) {
+    const Trace *trace = &step->original_trace;
+    TensorOrder sample = tensors_in_order(step->arena, args, kwargs);
+    TensorOrder traced = tensors_in_order(step->arena, &trace->args, &trace->kwargs);
+    for (size_t i = 0; i < sample.list.count && i < traced.list.count; i++) {
+        const TraceTensor *tensor = &trace->tensors[traced.list.items[i].number];
+        if (tensor->origin == ORIGIN_INPUT)
+            inputs[sample.list.items[i].number].high = trace_integer_bound(trace, tensor->keys[0]) - 1;
+    }
+}
+
+static Status decode_inputs(StepState *step, const json_t *trial, Bytes file, InputTensor **inputs,
+                            size_t *count, Error *error) {
+    Arena *arena = step->arena;
+    const json_t *tensors = json_object_get(trial, "tensors");
+    *count = json_array_size(tensors);
+    *inputs = ARENA_ARRAY(arena, InputTensor, *count + 1);
+    for (size_t i = 0; i < *count; i++) {
+        (*inputs)[i].high = -1;
+        if (tensor_located_decode(arena, json_array_get(tensors, i), file, "get_inputs()",
+                                  &(*inputs)[i].tensor, error) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    Value args, kwargs;
+    if (value_decode(arena, json_object_get(trial, "args"), *count, "get_inputs()", &args, error) !=
+            STATUS_OK ||
+        value_decode(arena, json_object_get(trial, "kwargs"), *count, "get_input_kwargs()", &kwargs, error) !=
+            STATUS_OK)
+        return STATUS_ERROR;
+    if (step->has_traces)
+        find_bounds(step, &args, &kwargs, *inputs);
+    return STATUS_OK;
+}
+
+static Status perturb_inputs(StepState *step, const json_t *trial, InputKind kind, uint64_t seed,
+                             MemoryFile **file, Error *error) {
+    const MemoryFile *source = step->original_description.inputs;
+    Bytes bytes;
+    if (memory_file_map(step->original_description.inputs, &bytes, error) != STATUS_OK)
+        return STATUS_ERROR;
+    InputTensor *inputs;
+    size_t count, offset;
+    if (decode_inputs(step, trial, bytes, &inputs, &count, error) != STATUS_OK)
+        return STATUS_ERROR;
+    uint8_t *target = calloc(1, source->size > 0 ? source->size : 1);
+    if (target == NULL)
+        return error_set(error, step->options->original, "free some memory", "no memory for the inputs");
+    inputs_perturb(inputs, count, bytes, target, kind, seed);
+    Status status = memory_file_new(step->arena, "inputs", file, error);
+    if (status == STATUS_OK)
+        status = memory_file_append(*file, (Bytes){target, source->size}, 64, &offset, error);
+    if (status == STATUS_OK)
+        status = memory_file_seal(*file, error);
+    free(target);
+    return status;
+}
+
+/* Does any output of the original differ between two of its runs? */
+static bool outputs_change(StepState *step, const RunOutputs *a, const RunOutputs *b) {
+    OutputComparison *outputs;
+    size_t count;
+    bool same = compare_outputs(step->arena, a, b, (Tolerance){0, 0}, step->compare_threads, &outputs, &count,
+                                findings_new(step->arena));
+    return !same;
+}
+
+static bool has_floating_state(const StepState *step) {
+    const StateDict *state = &step->original_description.state;
+    for (size_t i = 0; i < state->count; i++)
+        if (state->items[i].is_state && dtype_is_floating(state->items[i].tensor.dtype) &&
+            trace_reads(&step->original_trace, state->items[i].key))
+            return true;
+    return false;
+}
+
+static void no_evidence(StepState *step, const char *what) {
+    step_violation(step, RULE_NUMBERS_NO_EVIDENCE, (Place){0}, what);
+}
+
+/* Evidence must be able to fail (soundness 15): what the perturbed runs of the original itself show. */
+static void judge_evidence(Trials *trials, TrialKind kind, const Pair *pair) {
+    StepState *step = trials->step;
+    if (pair->original_failure.failed)
+        return;
+    bool changed = outputs_change(step, &trials->first.original, &pair->original);
+    if (kind == TRIAL_PERTURBED_WEIGHTS && !changed && has_floating_state(step))
+        no_evidence(
+            step,
+            "the original's output stays the same when its weights are perturbed: nothing can be learned "
+            "from these numbers");
+    const json_t *tensors = json_object_get(
+        json_array_get(json_object_get(step->original_description.done, "trials"), 0), "tensors");
+    if (kind == TRIAL_PERTURBED_INPUTS && !changed && json_array_size(tensors) > 0)
+        no_evidence(
+            step,
+            "the original's output stays the same when its inputs are perturbed: nothing can be learned "
+            "from these numbers");
+}
+
+static Status run_perturbed(Trials *trials, Error *error) {
+    StepState *step = trials->step;
+    const json_t *sample = json_array_get(json_object_get(step->original_description.done, "trials"), 0);
+    if (weights_file_make(step, true, &trials->perturbed_weights, error) != STATUS_OK)
+        return STATUS_ERROR;
+    for (size_t i = 0; i < COUNT_OF(PERTURBED); i++) {
+        step_tell(step, arena_printf(step->arena, "perturbed trial %zu of %zu", i + 1, COUNT_OF(PERTURBED)));
+        PairRequest request = {.seed = step->options->seed,
+                               .trial = sample,
+                               .weights = PERTURBED[i].weights ? trials->perturbed_weights : step->weights};
+        if (perturb_inputs(step, sample, PERTURBED[i].inputs, step->result->perturb_seed + i, &request.inputs,
+                           error) != STATUS_OK)
+            return STATUS_ERROR;
+        Pair pair;
+        Status status = run_trial(trials, &request, PERTURBED[i].kind, &pair, error);
+        if (status == STATUS_OK)
+            judge_evidence(trials, PERTURBED[i].kind, &pair);
+        pair_close(&pair);
+        memory_file_close(request.inputs);
+        if (status != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    return STATUS_OK;
+}
+
+static Status run_seeded(Trials *trials, Error *error) {
+    StepState *step = trials->step;
+    const json_t *samples = json_object_get(step->original_description.done, "trials");
+    for (unsigned i = 0; i < step->options->trial_count; i++) {
+        step_tell(step, arena_printf(step->arena, "trial %u of %u", i + 1, step->options->trial_count));
+        PairRequest request = {.seed = step->options->seed + i,
+                               .trial = json_array_get(samples, i),
+                               .weights = step->weights,
+                               .inputs = step->original_description.inputs,
+                               .trace = i == 0};
+        Pair pair;
+        if (run_trial(trials, &request, TRIAL_SEEDED, &pair, error) != STATUS_OK) {
+            pair_close(&pair);
+            return STATUS_ERROR;
+        }
+        bool raised = pair.candidate_failure.failed;
+        if (i == 0)
+            trials->first = pair;
+        else
+            pair_close(&pair);
+        if (raised)
+            break; /* it would raise again */
+    }
+    return STATUS_OK;
+}
+
+static bool all_pass(const Trials *trials) {
+    for (size_t i = 0; i < trials->list.count; i++)
+        if (!trials->list.items[i].pass)
+            return false;
+    return true;
+}
+
+Status step_run_trials(StepState *step, Error *error) {
+    double start = seconds_now();
+    StepResult *result = step->result;
+    Trials trials = {.step = step, .reported = table_new(step->arena)};
+    Status status = run_seeded(&trials, error);
+    result->seeded_count = trials.list.count;
+    for (size_t i = 0; i < trials.list.count; i++)
+        if (!(trials.list.items[i].max_diff <= result->max_diff))
+            result->max_diff = trials.list.items[i].max_diff;
+    if (status == STATUS_OK && all_pass(&trials)) {
+        status = run_perturbed(&trials, error);
+        bool evidence = false;
+        for (size_t i = 0; i < trials.list.count; i++)
+            evidence |= trials.list.items[i].counts;
+        if (status == STATUS_OK && !evidence)
+            no_evidence(step,
+                        "no trial gave an output that could have differed: constant, empty or not finite");
+    }
+    pair_close(&trials.first);
+    if (trials.perturbed_weights != NULL)
+        memory_file_close(trials.perturbed_weights);
+    result->trials = trials.list.items;
+    result->trial_count = trials.list.count;
+    bool broken = !all_pass(&trials);
+    for (size_t i = 0; i < result->findings->count; i++)
+        broken |= result->findings->items[i].severity == SEVERITY_VIOLATION &&
+                  text_starts(result->findings->items[i].rule->id, "numbers.");
+    result->numbers = broken ? PART_FAILED : PART_PASSED;
+    result->seconds.run = seconds_now() - start - result->seconds.compare;
+    return status;
+}
+
+void step_close(StepState *step) {
+    if (step->weights != NULL && step->weights != step->original_description.weights)
+        memory_file_close(step->weights);
+    json_decref(step->original_weights);
+    json_decref(step->candidate_weights);
+    description_close(&step->original_description);
+    description_close(&step->candidate_description);
+    side_close(&step->original);
+    side_close(&step->candidate);
+}

@@ -1,0 +1,129 @@
+/* verify: a step, from files to a verdict. */
+#ifndef PLUMBLINE_VERIFY_H
+#define PLUMBLINE_VERIFY_H
+
+#include "base.h"
+#include "policy.h"
+#include "probe.h"
+#include "source.h"
+#include "tensor.h"
+#include "trace.h"
+#include "weights.h"
+
+typedef enum Verdict {
+    VERDICT_PASS = 0,
+    VERDICT_FAIL = 1,
+    VERDICT_ERROR = 2
+} Verdict; /* exit statuses too */
+
+/* What happened to one part of the verification. */
+typedef enum PartStatus { PART_NOT_REACHED, PART_PASSED, PART_FAILED, PART_SKIPPED } PartStatus;
+const char *verdict_name(Verdict verdict);       /* "PASS" */
+const char *part_status_name(PartStatus status); /* "PASS", "FAIL", "SKIPPED"; not reached is "SKIPPED" too */
+
+typedef struct StepOptions {
+    const char *original, *refactored;
+    const char *weight_map; /* NULL: weight_map.json beside the refactored file, if there is one */
+    double rtol, atol;      /* NaN: by dtype */
+    unsigned trial_count;   /* from 1 */
+    uint64_t seed;          /* of the first trial; the next has one more */
+    uint64_t perturb_seed;  /* of the perturbed trials; 0: drawn at run time */
+    bool skip_anticheat, train, require_sandbox;
+    const char *device; /* "cpu" or "cuda" */
+    double timeout;     /* seconds for each run of user code */
+    uint64_t memory;    /* bytes that a cell may use beyond the interpreter and torch; 0: by what is free */
+    const char *const *allowed_imports;
+    size_t allowed_import_count;
+} StepOptions;
+
+/* One leaf of the outputs, compared. */
+typedef struct OutputComparison {
+    const char *path;  /* out["logits"][0] */
+    const char *shape; /* of the original: "[2, 32, 768]"; "" for what is not a tensor */
+    const char *dtype; /* "torch.float32", or the kind of value: "int" */
+    bool is_tensor, shape_match, dtype_match, matches;
+    bool compared; /* `numbers` holds */
+    Comparison numbers;
+    const char *problem; /* what is wrong, one sentence; NULL when it matches */
+} OutputComparison;
+
+typedef enum TrialKind {
+    TRIAL_SEEDED,            /* the guide's: seed, the original's inputs */
+    TRIAL_PERTURBED_WEIGHTS, /* every parameter and state buffer made distinguishable */
+    TRIAL_PERTURBED_INPUTS,  /* both signs, wider */
+    TRIAL_PERTURBED_BOTH,
+    TRIAL_SMALL_INPUTS, /* 1e-4 of the sample: where an eps shows */
+    TRIAL_LARGE_INPUTS
+} TrialKind;
+const char *trial_kind_name(TrialKind kind); /* "perturbed weights" */
+
+typedef struct Trial {
+    unsigned number; /* from 1 */
+    TrialKind kind;
+    uint64_t seed;
+    bool pass;
+    bool counts; /* as evidence; if not, `why_not` says why */
+    const char *why_not;
+    const char *error; /* the candidate raised, was killed...; NULL */
+    bool rounding;     /* outside the tolerance, but float64 runs of both sides agree */
+    OutputComparison *outputs;
+    size_t output_count;
+    double max_diff; /* NaN where nothing could be compared */
+} Trial;
+
+typedef struct StepResult {
+    Verdict verdict;
+    const char *fail_reason; /* one sentence; NULL on PASS */
+    const char *error;       /* one line; on VERDICT_ERROR only */
+    const char *original_file, *refactored_file;
+    PartStatus anticheat, weights, numbers;
+    Findings *findings;   /* of all parts, sorted */
+    const Finding *first; /* the one thing to look at first; NULL on PASS */
+
+    const Assignment *assignment; /* NULL if not reached */
+
+    Tolerance tolerance;
+    const char *input_dtype;
+    Trial *trials; /* the guide's, then the perturbed ones */
+    size_t trial_count, seeded_count;
+    uint64_t perturb_seed;
+    double max_diff; /* over the guide's trials */
+
+    SandboxReport sandbox;
+    const char *python_version, *torch_version, *interpreter, *device;
+    const char *const *allowed_imports;
+    size_t allowed_import_count;
+    const char **assumptions; /* "attn.bias keeps its value from construction" */
+    size_t assumption_count;
+    struct {
+        double total, start_interpreter, policy, construct, run, compare;
+    } seconds;
+} StepResult;
+
+/* Told what is being done now, for a progress line: "trial 2 of 3". */
+typedef struct Progress {
+    void (*tell)(void *context, const char *what);
+    void *context;
+} Progress;
+
+extern const Rule *const VERIFY_RULES[]; /* NULL-terminated */
+
+/* The result of a step that could not be judged, not even begun. */
+void step_result_error(Arena *arena, const StepOptions *options, const Error *error, StepResult *result);
+
+/* Verifies one step with a started probe. Never fails: what goes wrong is a verdict with its reason. The
+ * result belongs to the arena. */
+void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
+                 StepResult *result);
+
+typedef struct LintResult {
+    Verdict verdict; /* ERROR: a file could not be read or parsed */
+    const char *error;
+    Findings *findings;
+} LintResult;
+
+/* Judges the source of one candidate file alone; needs no torch. */
+void lint_file(Arena *arena, const Parser *parser, const char *path, const char *const *allowed_imports,
+               size_t allowed_import_count, LintResult *result);
+
+#endif

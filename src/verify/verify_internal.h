@@ -1,0 +1,60 @@
+/* What the files of the verify room share. */
+#ifndef PLUMBLINE_VERIFY_INTERNAL_H
+#define PLUMBLINE_VERIFY_INTERNAL_H
+
+#include "verify.h"
+
+/* Rules of this room, by name. */
+#define VERIFY_RULE_LIST(RULE)                                                                               \
+    RULE(NUMBERS_DIFFERENT, "numbers.different", "Outputs agree within the tolerance of their dtype",        \
+         "compare with the original's forward() step by step", "guide: Composed output doesn't match")       \
+    RULE(NUMBERS_STRUCTURE, "numbers.structure", "Outputs have the original's structure",                    \
+         "return what the original returns", "issue: Numbers")                                               \
+    RULE(NUMBERS_SHAPE, "numbers.shape", "Outputs have the original's shapes",                               \
+         "check reshapes and transposes, and that no dimension was reduced", "guide: Shape mismatch")        \
+    RULE(NUMBERS_DTYPE, "numbers.dtype", "Outputs have the original's dtypes",                               \
+         "keep the dtype of the input; cast weights to it, not the result", "guide: Dtype mismatch")         \
+    RULE(NUMBERS_RAISED, "numbers.raised", "The refactored model runs wherever the original runs",           \
+         "make it accept the original's inputs", "guide: Shape mismatch at component X")                     \
+    RULE(NUMBERS_INPUT, "numbers.input-modified",                                                            \
+         "Inputs are modified in place by both sides or by neither",                                         \
+         "clone the input before changing it, or change it as the original does", "policy: Numbers")         \
+    RULE(NUMBERS_STATE, "numbers.state-modified", "State is modified in place by both sides or by neither",  \
+         "write the buffers that the original writes, and no others", "soundness 3")                         \
+    RULE(NUMBERS_NO_EVIDENCE, "numbers.no-evidence", "Evidence must be able to fail",                        \
+         "give the original inputs and weights that its output depends on", "soundness 15")                  \
+    RULE(NUMBERS_DIMENSIONS, "numbers.dimensions", "Dimensions are the original model's own",                \
+         "use the exact values of the original's __init__(), get_inputs() and get_init_inputs()",            \
+         "guide: Dimensions don't match original model")
+
+typedef enum VerifyRule {
+#define RULE(name, id, title, instead, source) RULE_##name,
+    VERIFY_RULE_LIST(RULE)
+#undef RULE
+} VerifyRule;
+const Rule *verify_rule(VerifyRule rule);
+
+/* One side's results of one run, its cell dead. Tensors lie in `memory`, mapped read-only. */
+typedef struct RunOutputs {
+    Value outputs;
+    TensorView *tensors;
+    size_t tensor_count;
+    const char **inputs_modified, **state_modified;
+    size_t input_modified_count, state_modified_count;
+} RunOutputs;
+
+/* Walks both outputs by structure; leaves in order. Adds findings for structure, shape, dtype and notes once
+ * a rule and path; returns whether everything matches. `comparisons` and `count` are the leaves. */
+bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs *candidate,
+                     Tolerance tolerance, unsigned threads, OutputComparison **comparisons, size_t *count,
+                     Findings *findings);
+
+/* What two traces show of why the numbers differ. */
+typedef struct Diagnosis {
+    const char *what, *instead;
+    Place place;
+} Diagnosis;
+Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *original,
+                   const Program *candidate_program, const Trace *candidate);
+
+#endif
