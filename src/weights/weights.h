@@ -14,10 +14,11 @@ typedef struct StateEntry {
     bool persistent; /* in the state dict; a parameter always is */
     TensorView tensor;
     const char *module, *module_class; /* whose it is: path, qualified class name */
-    int owner;     /* index of the file of that module's class, or -1: torch or a library */
-    bool is_state; /* policy.md, "Buffers": true of every parameter and state buffer; false: known from
-                      construction */
-    size_t tie;    /* the first entry with the same memory; its own index if there is none before it */
+    int owner;        /* index of the file of that module's class, or -1: torch or a library */
+    bool is_state;    /* policy.md, "Buffers": true of every parameter and state buffer; false: known from
+                         construction */
+    size_t tie;       /* the first entry with the same memory; its own index if there is none before it */
+    size_t next_tied; /* the next entry with the same memory, or SIZE_MAX */
 } StateEntry;
 
 typedef struct StateDict {
@@ -69,7 +70,8 @@ typedef struct Piece {
     size_t original; /* index in the original's state dict */
     size_t dim;      /* of the tensor that is sliced */
     int64_t start, stop;
-    bool transpose; /* the original('s slice) has its last two dimensions swapped */
+    bool transpose; /* the original, or its slice, has its last two dimensions swapped */
+    int line;       /* of the map; 0 where no map said so */
 } Piece;
 
 typedef enum AssignedBy {
@@ -80,39 +82,54 @@ typedef enum AssignedBy {
     ASSIGNED_KEPT    /* a known buffer: keeps its value from construction */
 } AssignedBy;
 
-typedef struct Assigned { /* what one candidate key gets */
+typedef struct Assigned { /* what one candidate key gets; keys of one tensor get the same */
     AssignedBy by;
-    Piece *pieces; /* one, or several PIECE_OF_CANDIDATE that cover the key; none for NOTHING and KEPT */
+    Piece *items; /* one, or several PIECE_OF_CANDIDATE that cover the key; none for NOTHING and KEPT */
     size_t count, capacity;
+    bool equals;   /* KEPT: it has the bytes of a known buffer of the original */
     bool reported; /* a finding already says why it gets nothing */
 } Assigned;
 
+typedef struct Ambiguity { /* originals and candidates of one shape and dtype, of which more than one pairing
+                              fits */
+    size_t *originals, *candidates; /* indices in the state dicts, first keys of tied ones */
+    size_t original_count, candidate_count;
+} Ambiguity;
+
 typedef struct Assignment {
     const StateDict *original, *candidate;
-    Assigned *items;          /* one for each of the candidate's entries, in its order */
-    bool *original_used;      /* by the original's entries: mapped somewhere, itself or a key tied to it */
-    bool *original_reported;  /* by the original's entries: a finding already says why not */
+    const WeightMap *map;    /* or NULL */
+    Assigned *items;         /* one for each of the candidate's entries, in its order */
+    bool *original_used;     /* by the original's entries: goes somewhere, itself or a key tied to it */
+    bool *original_reported; /* by the original's entries: a finding already says why it goes nowhere */
+    bool *original_nowhere;  /* by the original's entries: the map sends it nowhere, on purpose */
+    bool *
+        original_equalled; /* by the original's entries: a known buffer that the candidate makes for itself */
+    size_t mapped_count;   /* original entries that are used */
+    Ambiguity *ambiguities;
+    size_t ambiguity_count;
     const char **assumptions; /* "attn.bias keeps its value from construction; ..." */
     size_t assumption_count;
-    size_t mapped_count; /* original entries that are used */
 } Assignment;
 
 /* Issue 3, "Weights": the map first, then equal names, then equal suffixes and unique shapes; never a guess.
- * What is wrong or ambiguous becomes findings that name both sides; the assignment is complete all the same
- * (what was not settled gets nothing). `map` may be NULL. */
+ * A wrong map, shapes and dtypes that differ, and ties on one side only become findings that name both sides;
+ * the assignment is complete all the same (what was not settled gets nothing). `map` may be NULL. Lives as
+ * long as its arguments. */
 void weights_assign(Arena *arena, const StateDict *original, const StateDict *candidate, const WeightMap *map,
                     Assignment *out, Findings *findings);
 
-/* A key that gets nothing, or goes nowhere, is a violation if the side's outputs depend on it (or if `reads`
- * is NULL), else a note. Call it when both traces are there; known buffers matter only if marked as written.
- */
+/* Does any output of a side depend on `key`? */
 typedef bool WeightReader(void *context, const char *key);
+/* To be called when both traces are there: what is ambiguous, gets nothing or goes nowhere is a violation if
+ * outputs of its side depend on it (or if that side's reader is NULL), else a note. Known buffers matter only
+ * if marked as written. */
 void weights_report_unmapped(const Assignment *assignment, WeightReader *original_reads,
                              void *original_context, WeightReader *candidate_reads, void *candidate_context,
                              Findings *findings);
 
 /* For verification_result.json: "weight_map" {original: refactored key | part | list}, "unmapped_original",
- * "unmapped_refactored" (keys without a known buffer's). New references. */
+ * "unmapped_refactored" (no known buffers). New references. */
 json_t *weights_map_to_json(const Assignment *assignment);
 json_t *weights_unmapped_original(const Assignment *assignment);
 json_t *weights_unmapped_refactored(const Assignment *assignment);
@@ -156,7 +173,18 @@ void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8
 const char *input_kind_name(InputKind kind); /* "same", "both signs", "small", "large" */
 
 /* ---- Rules -------------------------------------------------------------------------------- */
-extern const Rule WEIGHTS_RULES[];
-extern const size_t WEIGHTS_RULE_COUNT;
+typedef enum WeightsRule {
+    WEIGHTS_UNKNOWN_KEY,
+    WEIGHTS_SHAPE,
+    WEIGHTS_DTYPE,
+    WEIGHTS_TWICE,
+    WEIGHTS_PARTS,
+    WEIGHTS_TIE,
+    WEIGHTS_AMBIGUOUS,
+    WEIGHTS_UNMAPPED_ORIGINAL,
+    WEIGHTS_UNMAPPED_REFACTORED,
+    WEIGHTS_RULE_COUNT
+} WeightsRule;
+extern const Rule WEIGHTS_RULES[WEIGHTS_RULE_COUNT];
 
 #endif

@@ -1,0 +1,40 @@
+/* What the files of the weights room share with each other. */
+#ifndef PLUMBLINE_WEIGHTS_INSIDE_H
+#define PLUMBLINE_WEIGHTS_INSIDE_H
+
+#include "weights.h"
+
+/* Both of 0 and 1, or of 0 and -inf (or the lowest finite number), and nothing else. */
+bool tensor_is_mask(const TensorView *view);
+bool tensor_is_mask_or_ramp(const TensorView *view); /* floats only; a ramp: numbers in equal steps */
+
+typedef struct Assigning { /* an assignment in the making */
+    Arena *arena;
+    Assignment *out;
+    Findings *findings;
+} Assigning;
+
+/* Assigns what the map says, whole keys and parts, and reports what is wrong in it. */
+void assign_by_map(Assigning *assigning);
+/* Gives one more piece to the tensor of candidate `entry`, under all its keys. */
+void assign_piece(Assigning *assigning, size_t entry, Piece piece, AssignedBy by);
+
+/* The elements that a whole or sliced original gives: the original's view, sliced along `dim` if the piece is
+ * of the original, and with its last two dimensions swapped if it transposes. `shape` and `stride` are room
+ * for its own. */
+TensorView piece_view(const TensorView *original, const Piece *piece, int64_t shape[TENSOR_RANK_MAX],
+                      int64_t stride[TENSOR_RANK_MAX]);
+/* Whether b's shape is a's with the last two dimensions swapped, and isn't a's. */
+bool shapes_are_swapped(const TensorView *a, const TensorView *b);
+/* The most similar key, if it is similar; NULL otherwise. */
+const char *nearest_key(const StateDict *dict, const char *key);
+/* How many of their last dotted components two keys share. Components that are numbers count only where a
+ * name before them, or the whole of a key, is shared too: "3.weight" says nothing about which layer. */
+size_t shared_suffix(const char *a, const char *b);
+
+/* Bits that look random, from a seed, a stream (a storage's place) and a position in it. */
+uint64_t noise_bits(uint64_t seed, uint64_t stream, uint64_t position);
+double noise_unit(uint64_t bits);   /* 0 <= x < 1 */
+double noise_normal(uint64_t bits); /* near enough to normal: mean 0, variance 1, at most 3.5 */
+
+#endif
