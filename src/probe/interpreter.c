@@ -3,6 +3,7 @@
 
 #include "process.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,24 @@ static void ask(Arena *arena, Interpreter *interpreter, bool needs_torch) {
         interpreter->problem = "has no torch";
 }
 
+/* Whether the folder of an environment shows torch beside an interpreter that is new enough. This saves
+ * starting it once more than needed; what is wrong with it all the same, the zygote will say. */
+static bool shows_torch(Arena *arena, Interpreter *interpreter) {
+    char *prefix = path_directory(arena, path_directory(arena, interpreter->path));
+    glob_t found = {0};
+    bool shown = false;
+    char *pattern = arena_printf(arena, "%s/lib/python3.*/site-packages/torch/__init__.py", prefix);
+    int minor;
+    if (glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc == 1 &&
+        sscanf(found.gl_pathv[0] + strlen(prefix), "/lib/python3.%d/", &minor) == 1 &&
+        minor >= OLDEST_MINOR) {
+        interpreter->version = arena_printf(arena, "3.%d", minor);
+        interpreter->has_torch = shown = access(interpreter->path, X_OK) == 0;
+    }
+    globfree(&found);
+    return shown;
+}
+
 /* The path that a place names, or NULL if it names none. */
 static char *path_at(Arena *arena, const InterpreterPlace *place) {
     const char *value = place->variable == NULL ? NULL : getenv(place->variable);
@@ -100,22 +119,29 @@ static char *path_at(Arena *arena, const InterpreterPlace *place) {
     return file_exists(path) ? absolute(arena, path) : NULL;
 }
 
-static Interpreters search(Arena *arena, const char *option, bool needs_torch, bool stop_at_first) {
+static void try_one(Arena *arena, Interpreters *tried, Interpreter one, bool needs_torch, bool quickly) {
+    Interpreter *next = ARENA_PUSH(arena, tried);
+    *next = one;
+    bool serves = quickly && (needs_torch ? shows_torch(arena, next) : access(next->path, X_OK) == 0);
+    if (!serves)
+        ask(arena, next, needs_torch);
+}
+
+/* `quickly`: stops at the first that serves, and believes an environment's folder, or without torch that what
+ * can be run is Python: the zygote will soon tell. */
+static Interpreters search(Arena *arena, const char *option, bool needs_torch, bool quickly) {
     Interpreters tried = {0};
     if (option != NULL) {
-        Interpreter *given = ARENA_PUSH(arena, &tried);
-        *given = (Interpreter){.path = as_given(arena, option), .from = "--python"};
-        ask(arena, given, needs_torch);
+        try_one(arena, &tried, (Interpreter){.path = as_given(arena, option), .from = "--python"},
+                needs_torch, quickly);
         return tried;
     }
     for (size_t i = 0; i < COUNT_OF(places); i++) {
         char *path = path_at(arena, &places[i]);
         if (path == NULL)
             continue;
-        Interpreter *next = ARENA_PUSH(arena, &tried);
-        *next = (Interpreter){.path = path, .from = places[i].from};
-        ask(arena, next, needs_torch);
-        if (places[i].is_order || (stop_at_first && next->problem == NULL))
+        try_one(arena, &tried, (Interpreter){.path = path, .from = places[i].from}, needs_torch, quickly);
+        if (places[i].is_order || (quickly && tried.items[tried.count - 1].problem == NULL))
             break;
     }
     return tried;

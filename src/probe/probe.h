@@ -10,9 +10,9 @@
  * $CONDA_PREFIX), ./.venv, python3 on PATH. The first two are orders: if that one doesn't serve, it is an
  * error and no other is tried. */
 typedef struct Interpreter {
-    const char *path;    /* as it will be started; absolute */
+    const char *path;    /* as it will be started; absolute, links as they are */
     const char *from;    /* "--python", "$VIRTUAL_ENV", "python3 on PATH" */
-    const char *version; /* "3.11.2"; NULL if it doesn't run */
+    const char *version; /* "3.11.2", "3.11" or NULL if it had not to be asked, or doesn't run */
     bool has_torch;      /* import would find torch; says nothing of whether it loads */
     const char *problem; /* why it doesn't serve; NULL if it does */
 } Interpreter;
