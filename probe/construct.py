@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import sys
 import types
@@ -16,6 +17,8 @@ from .memory import storage_key
 FILLS = frozenset("""normal_ uniform_ random_ bernoulli_ exponential_ cauchy_ geometric_ log_normal_ zero_ fill_ erfinv_ mul_
     add_ sub_ div_ clamp_ clamp_min_ clamp_max_ copy_ trunc_normal_ constant_ ones_ zeros_ xavier_uniform_ xavier_normal_
     kaiming_uniform_ kaiming_normal_ orthogonal_ sparse_ eye_ dirac_ __setitem__""".split())
+# Initialisers that make tensors of their own on the way.
+SEVERAL_STEPS = ("trunc_normal_", "orthogonal_", "sparse_", "dirac_", "eye_")
 # What may be asked of a parameter without reading its values.
 BLIND = ("empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like", "new", "new_empty",
          "new_zeros", "new_ones", "new_full", "new_tensor")
@@ -64,6 +67,7 @@ class ConstructionWatch(TorchFunctionMode):
 
     With `initialise` false, filling a parameter does nothing. `initial_values_matter` tells whether anything but the
     parameters themselves hangs on random draws or on initial values: then they can't be left out."""
+    current: Optional["ConstructionWatch"] = None
 
     def __init__(self, initialise: bool) -> None:
         super().__init__()
@@ -72,9 +76,35 @@ class ConstructionWatch(TorchFunctionMode):
         self._parameters: Dict[Any, torch.Tensor] = {}
         self._expected = torch.get_rng_state()
         self._python_random = random.getstate()
+        self._within = False  # while an initialiser of several steps runs
+        self._unchecked: List[Tuple[torch.Tensor, torch.Tensor]] = []
+
+    def __enter__(self) -> "ConstructionWatch":
+        ConstructionWatch.current = self
+        return super().__enter__()
+
+    def __exit__(self, *cause: Any) -> None:
+        ConstructionWatch.current = None
+        super().__exit__(*cause)
+
+    def initialiser(self, function: Any, tensor: torch.Tensor, arguments: Any, keywords: Dict[str, Any]) -> Any:
+        """A call of one of SEVERAL_STEPS. No torch function is called here: a tracer would see it."""
+        if self._within or not isinstance(tensor, torch.nn.Parameter):
+            return function(tensor, *arguments, **keywords)
+        if not self.initialise:
+            return tensor
+        before = torch.get_rng_state()
+        self._within = True
+        try:
+            return function(tensor, *arguments, **keywords)
+        finally:
+            self._within = False
+            self._unchecked.append((before, torch.get_rng_state()))
 
     def __torch_function__(self, function: Any, kinds: Any, arguments: Any = (), keywords: Optional[Dict[str, Any]] = None) -> Any:
         keywords = keywords or {}
+        if self._within:
+            return function(*arguments, **keywords)
         name = getattr(function, "__name__", "")
         target = arguments[0] if arguments else keywords.get("tensor")
         concerns = isinstance(target, torch.Tensor) and self._is_parameter(target)
@@ -86,7 +116,7 @@ class ConstructionWatch(TorchFunctionMode):
             self._expected = torch.get_rng_state()
             return result
         result = function(*arguments, **keywords)
-        if name not in BLIND and (concerns or any(isinstance(item, torch.nn.Parameter) for item in arguments)):
+        if name not in BLIND and not (name == "clone" and is_copying_parameter(sys._getframe(1))) and (concerns or any(isinstance(item, torch.nn.Parameter) for item in arguments)):
             self._judge_read(name, result)
         return result
 
@@ -106,6 +136,11 @@ class ConstructionWatch(TorchFunctionMode):
                 self.initial_values_matter = True
 
     def _check_draws(self) -> None:
+        for before, after in self._unchecked:
+            if not torch.equal(self._expected, before):
+                self.initial_values_matter = True
+            self._expected = after
+        del self._unchecked[:]
         if not torch.equal(self._expected, torch.get_rng_state()):
             self.initial_values_matter = True
 
@@ -113,6 +148,32 @@ class ConstructionWatch(TorchFunctionMode):
         self._check_draws()
         if random.getstate() != self._python_random:
             self.initial_values_matter = True
+
+
+def watched(function: Any) -> Any:
+    @functools.wraps(function)
+    def initialise(tensor: torch.Tensor, *arguments: Any, **keywords: Any) -> Any:
+        watch = ConstructionWatch.current
+        if watch is None:
+            return function(tensor, *arguments, **keywords)
+        return watch.initialiser(function, tensor, arguments, keywords)
+
+    return initialise
+
+
+for _name in SEVERAL_STEPS:  # before any user code can take them from torch.nn.init
+    setattr(torch.nn.init, _name, watched(getattr(torch.nn.init, _name)))
+
+
+def is_copying_parameter(frame: Optional[types.FrameType]) -> bool:
+    """Is this call made by copy.deepcopy of a parameter? The copy is a parameter too."""
+    for _ in range(6):
+        if frame is None:
+            return False
+        if frame.f_code is torch.nn.Parameter.__deepcopy__.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def construct(kind: type, arguments: List[Any], keywords: Dict[str, Any], initialise: bool,

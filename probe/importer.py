@@ -78,7 +78,7 @@ class Packages:
 
     def __init__(self, candidate: Candidate, binds: List[List[Any]]) -> None:
         self.candidate = candidate
-        self.files = {row[2]: row[3] for row in binds if row[4] is None}
+        self.files = {row[2]: row[3] for row in binds if row[3] is not None and row[4] is None}
         self.made: Dict[str, types.ModuleType] = {}
 
     def package(self, dotted: str) -> types.ModuleType:

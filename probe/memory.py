@@ -28,7 +28,7 @@ def storage_key(tensor: torch.Tensor) -> Optional[Tuple[str, int]]:
     """Equal for tensors that share memory; None for those that have none of their own."""
     try:
         pointer = storage_of(tensor).data_ptr()
-    except (RuntimeError, NotImplementedError):
+    except (RuntimeError, NotImplementedError, ValueError):  # the last of lazy parameters
         return None
     return (str(tensor.device), pointer) if pointer else None
 
@@ -133,7 +133,7 @@ def read_all(descriptor: int) -> bytes:
 
 
 class TensorReader:
-    """Tensors over a private mapping of a memory file: writing to them changes no one else's."""
+    """Tensors over a private mapping of a memory file: writing to them changes no one else's. Those of one storage share it."""
 
     def __init__(self, descriptor: Optional[int], device: str = "cpu") -> None:
         self.device = device

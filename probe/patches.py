@@ -36,7 +36,7 @@ def patch_all(patches: Patches, tracer: Any) -> None:
     patch_functions(patches, tracer)
     patch_scripted(patches, tracer)
     if not sees_plain_index():
-        patch_index(patches)
+        patch_index(patches, tracer)
 
 
 def patch_module_calls(patches: Patches, tracer: Any) -> None:
@@ -80,10 +80,10 @@ def patch_constructor(patches: Patches, tracer: Any) -> None:
     """torch.Tensor(2, 3), torch.Tensor([1.0])."""
     original = torch.Tensor.__new__
 
-    def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        if cls is not torch.Tensor:
-            return original(cls, *args, **kwargs)
-        return tracer.record_other("torch.Tensor", args, kwargs, sys._getframe(1), functools.partial(original, cls))
+    def make(*args: Any, **kwargs: Any) -> Any:  # the signature of the original, which torch._dynamo asks for
+        if not args or args[0] is not torch.Tensor:
+            return original(*args, **kwargs)
+        return tracer.record_other("torch.Tensor", args[1:], kwargs, sys._getframe(1), functools.partial(original, args[0]))
 
     patches.put(torch.Tensor, "__new__", staticmethod(make))
 
@@ -126,28 +126,20 @@ class _Sees(TorchFunctionMode):
 
 
 def sees_plain_index() -> bool:
-    """torch 1.13 shows a[0, 1] to a mode, but not a[0]."""
+    """torch 1.13 shows a[0, 1] to a mode, but neither a[0] nor a[mask,], nor a[0] = b."""
     row = torch.zeros(1)
     with _Sees() as mode:
         row[0]
     return mode.seen
 
 
-def patch_index(patches: Patches) -> None:
-    """a[i] as a[(i,)], which is the same and is seen."""
-    original = torch.Tensor.__getitem__
-
-    def get_item(self: Any, index: Any) -> Any:
-        if type(index) is not tuple:
-            index = tuple(index) if is_tuple_in_disguise(index) else (index,)
-        return original(self, index)
-
-    # torch looks the method up by its name to tell the mode what was called: it is to read as the method that it is.
-    get_item.__module__, get_item.__name__, get_item.__qualname__ = "torch._tensor", "__getitem__", "Tensor.__getitem__"
-    patches.put(torch.Tensor, "__getitem__", get_item)
+def patch_index(patches: Patches, tracer: Any) -> None:
+    for name in ("__getitem__", "__setitem__"):
+        patches.put(torch.Tensor, name, recorded_method(tracer, getattr(torch.Tensor, name), "torch.Tensor." + name))
 
 
-def is_tuple_in_disguise(index: Any) -> bool:
-    """torch takes a short list that holds more than numbers for a tuple, as numpy did."""
-    return (isinstance(index, list) and len(index) < 32
-            and any(item is None or item is Ellipsis or isinstance(item, (torch.Tensor, list, tuple, slice)) for item in index))
+def recorded_method(tracer: Any, original: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def method(*args: Any) -> Any:
+        return tracer.record_other(name, args, {}, sys._getframe(1), original)
+
+    return method

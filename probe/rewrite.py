@@ -1,6 +1,6 @@
 """Changes a candidate's syntax tree before it is compiled: path code goes, imports of components become bindings.
 
-What to change comes from C as `skip`, `binds` and `calls` (docs/protocol.md, "The program").
+What to change comes from C as `skip`, `missing`, `binds` and `calls` (docs/protocol.md, "The program").
 """
 
 from __future__ import annotations
@@ -8,31 +8,32 @@ from __future__ import annotations
 import ast
 from typing import Any, Dict, List, Optional, Tuple
 
+from .syntax import Columns
+
 COMPONENT, PACKAGE = "<component>", "<package>"
 Place = Tuple[int, int]
 
 
 def rewrite(tree: ast.Module, source: bytes, file: Dict[str, Any]) -> ast.Module:
     rows = [tuple(row) for row in file.get("binds", [])]
-    changed = Rewriter(source, {tuple(place) for place in file.get("skip", [])}, rows,
+    changed = Rewriter(source, {tuple(place) for place in file.get("skip", [])},
+                       {tuple(place) for place in file.get("missing", [])}, rows,
                        {(row[0], row[1]): (row[2], row[3]) for row in file.get("calls", [])}).visit(tree)
     return ast.fix_missing_locations(changed)
 
 
 class Rewriter(ast.NodeTransformer):
-    def __init__(self, source: bytes, skip: Any, binds: List[Any], calls: Dict[Place, Tuple[int, Optional[str]]]) -> None:
-        self.lines = None if source.isascii() else source.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self.skip, self.calls = skip, calls
+    def __init__(self, source: bytes, skip: Any, missing: Any, binds: List[Any],
+                 calls: Dict[Place, Tuple[int, Optional[str]]]) -> None:
+        self.columns = Columns(source)
+        self.skip, self.missing, self.calls = skip, missing, calls
         self.binds: Dict[Place, List[Any]] = {}
         for row in binds:
             self.binds.setdefault((row[0], row[1]), []).append(row[2:])
 
     def place(self, node: Any) -> Place:
-        """Line and column of the first character, both from 1, columns in characters (`ast` counts bytes)."""
-        column = node.col_offset
-        if self.lines is not None and node.lineno <= len(self.lines):
-            column = len(self.lines[node.lineno - 1][:column].decode("utf-8", "ignore"))
-        return node.lineno, column + 1
+        """Line and column of the first character, as in the tree that C judged."""
+        return node.lineno, self.columns.column(node.lineno, node.col_offset)
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         for field, value in ast.iter_fields(node):
@@ -51,6 +52,9 @@ class Rewriter(ast.NodeTransformer):
         place = self.place(statement)
         if place in self.skip:
             return []
+        if place in self.missing and isinstance(statement, (ast.Import, ast.ImportFrom)):
+            failure = ast.Raise(exc=ast.Name(id="ImportError", ctx=ast.Load()), cause=None)
+            return [ast.copy_location(failure, statement)]
         if place in self.binds and isinstance(statement, (ast.Import, ast.ImportFrom)):
             return self.bindings(statement, self.binds[place])
         return [self.visit(statement)]
@@ -60,13 +64,15 @@ class Rewriter(ast.NodeTransformer):
         statement.names = [alias for alias in statement.names if (alias.asname or alias.name) not in names]
         made: List[ast.stmt] = [statement] if statement.names else []
         for name, index, attribute in rows:
+            if index is None:
+                continue
             if "." in name:
                 value = call(PACKAGE, [name, index])
             else:
                 value = call(COMPONENT, [index, attribute])
             target = ast.Name(id=name.split(".")[0], ctx=ast.Store())
             made.append(ast.Assign(targets=[target], value=value))
-        return [ast.copy_location(each, statement) for each in made]
+        return [ast.copy_location(each, statement) for each in made or [ast.Pass()]]
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         meaning = self.calls.get(self.place(node))

@@ -39,8 +39,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     progress.stage = "weights"
     if device != "cpu":
         model.to(device)
-    weights = TensorReader(files.get("weights"), device) if work["weights"] else None
-    state.place_weights(model, {row["key"]: weights.tensor(row["tensor"]) for row in work["weights"]})
+    state.place_weights(model, {row["key"]: row["tensor"] for row in work["weights"]}, files.get("weights"), device)
     progress.stage = "inputs"
     tensors = TensorReader(files.get("inputs"), device).tensors(work["tensors"])
     if work.get("float64"):

@@ -17,6 +17,8 @@ PUBLISHED = {"torch._C._nn": (FUNCTIONAL, ""), "torch._C._linalg": ("torch.linal
              "torch.nn.functional": (FUNCTIONAL, ""), "torch._tensor": (TENSOR, ""), "torch.functional": ("torch.", ""),
              "torch._lowrank": ("torch.", ""), "torch._lobpcg": ("torch.", "")}
 ONE_NAME = {FUNCTIONAL + "log_sigmoid": FUNCTIONAL + "logsigmoid", FUNCTIONAL + "_threshold": FUNCTIONAL + "threshold",
+            "torch.spmm": "torch.mm", "torch.dsmm": "torch.mm", "torch.hsmm": "torch.hspmm", "torch.saddmm": "torch.sspaddmm",
+            "torch._sym_sqrt": "torch.sym_sqrt", FUNCTIONAL + "_sym_int": "torch.sym_int",
             TENSOR + "__rdiv__": TENSOR + "__rtruediv__", TENSOR + "__idiv__": TENSOR + "div_",
             TENSOR + "__itruediv__": TENSOR + "div_", TENSOR + "__div__": TENSOR + "div",
             TENSOR + "__truediv__": TENSOR + "div", TENSOR + "__ipow__": TENSOR + "pow_",
@@ -52,23 +54,29 @@ RESHAPES_ITSELF = frozenset(TENSOR + name for name in (
     "data=", "unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "moveaxis_", "movedim_",
     "resize_", "resize_as_", "resize", "resize_as", "set_", "as_strided_", "rename_", "__setstate__", "real=", "imag=",
     "sparse_resize_", "sparse_resize_and_clear_"))
+# Kernels that write running statistics, of which neither schema nor version tells: where the flag is that makes them,
+# its name and default, and where the statistics begin.
+RUNNING_STATISTICS = {FUNCTIONAL + "batch_norm": (5, "training", False, 1), "torch.batch_norm": (5, "training", False, 3),
+                      FUNCTIONAL + "instance_norm": (5, "use_input_stats", True, 1),
+                      "torch.instance_norm": (5, "use_input_stats", True, 3)}
 
 
 class Spelling:
     """How one function appears in a trace."""
-    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "indexing")
+    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "statistics", "special")
 
     def __init__(self, name: str, operator: bool) -> None:
         self.name = name
         self.operator = operator
         self.asked = name in ASKED
         self.reshapes = name in RESHAPES_ITSELF
+        self.statistics = RUNNING_STATISTICS.get(name)
+        self.special = self.reshapes or self.statistics is not None  # no version tells what it writes
         last = name.rsplit(".", 1)[-1]
         # Whether by its name it writes its first argument: needed only of tensors without a version.
         self.writes_first = (last.endswith("_") and not last.endswith("__") or last.endswith("=")
                              or last == "__setitem__" or last.startswith("__i") and last.endswith("__")
                              and last not in ("__int__", "__index__", "__invert__", "__iter__"))
-        self.indexing = name in (TENSOR + "__getitem__", TENSOR + "__setitem__")
 
 
 def spell(function: Callable[..., Any]) -> Spelling:

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import torch
 
-from .memory import storage_key
+from .memory import Located, TensorReader, storage_key
 from .registry import FileRegistry
 
 DEEPEST_CONTAINER = 4
@@ -106,9 +106,10 @@ def library_name(kind: type, registry: FileRegistry) -> Optional[str]:
     return None if registry.owner_of(kind) >= 0 else "%s.%s" % (kind.__module__, kind.__qualname__)
 
 
-def place_weights(model: torch.nn.Module, given: Dict[str, torch.Tensor]) -> None:
+def place_weights(model: torch.nn.Module, given: Dict[str, Located], descriptor: Optional[int], device: str) -> None:
     """Gives each entry named in `given` that tensor as its memory. Where other tensors look into the same memory
-    (views kept as attributes), the values are copied in instead, so that those follow."""
+    (views kept as attributes), the values are copied in instead, so that those follow. Two entries that are not tied share
+    no memory, even if what they get lies in one storage."""
     found = entries(model)
     unknown = set(given) - {entry.key for entry in found}
     if unknown:
@@ -117,21 +118,34 @@ def place_weights(model: torch.nn.Module, given: Dict[str, torch.Tensor]) -> Non
     for entry in found:
         groups.setdefault(storage_key(entry.tensor) or id(entry.tensor), []).append(entry)
     aliased = storages_seen_elsewhere(groups, {id(entry.tensor) for entry in found})
+    readers: List[TensorReader] = []
+    uses: Dict[int, int] = {}  # byte offset of a storage -> how many groups have it mapped
     with torch.no_grad():
         for storage, group in groups.items():
-            sources = [(entry, given[entry.key]) for entry in group if entry.key in given]
-            if not sources:
+            rows = [(entry, given[entry.key]) for entry in group if entry.key in given]
+            if not rows:
                 continue
+            use = max(uses.get(located["storage"]["at"], 0) for _, located in rows)
+            if use == len(readers):
+                readers.append(TensorReader(descriptor, device))
+            for _, located in rows:
+                uses[located["storage"]["at"]] = use + 1
+            sources = [(entry, readers[use].tensor(located)) for entry, located in rows]
             whole = storage not in aliased and len({identity(entry.tensor) for entry in group}) == 1
-            if whole and replaceable(group[0].tensor, sources[0][1]):
-                for tensor in {id(entry.tensor): entry.tensor for entry in group}.values():
-                    tensor.data = sources[0][1]
-            else:
-                for entry, source in sources:
-                    if entry.tensor.shape != source.shape:
-                        raise ValueError("%s has shape %s, and gets %s"
-                                         % (entry.key, list(entry.tensor.shape), list(source.shape)))
-                    entry.tensor.data.copy_(source)
+            give(group, sources, whole)
+
+
+def give(group: List[Entry], sources: List[Tuple[Entry, torch.Tensor]], whole: bool) -> None:
+    """Gives the entries of one storage their values. `whole`: they are all the same tensor, and nobody else's."""
+    first, source = sources[0]
+    if whole and replaceable(first.tensor, source):
+        for tensor in {id(entry.tensor): entry.tensor for entry in group}.values():
+            tensor.data = source
+        return
+    for entry, source in sources:
+        if entry.tensor.shape != source.shape:
+            raise ValueError("%s has shape %s, and gets %s" % (entry.key, list(entry.tensor.shape), list(source.shape)))
+        entry.tensor.data.copy_(source)
 
 
 def replaceable(tensor: torch.Tensor, source: torch.Tensor) -> bool:

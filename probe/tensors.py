@@ -7,9 +7,6 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 
-UNKNOWN = ["unknown"]
-
-
 class Tensors:
     """A tensor's number is the object's; its storage number says what it shares memory with.
 
@@ -18,60 +15,59 @@ class Tensors:
 
     def __init__(self) -> None:
         self.table: List[List[Any]] = []  # rows of the protocol: [storage, dtype, shape, stride, offset, device, origin]
-        self.known: Dict[int, Tuple[Any, int]] = {}  # id of the object -> weak reference, number
+        # id of the object -> weak reference, number, the value that stands for it in JSON
+        self.known: Dict[int, Tuple[Any, int, Dict[str, int]]] = {}
         self.storages: Dict[int, int] = {}  # address of the storage's header -> its number
         self.storage_count = 0
         self.words: Dict[Any, str] = {}  # dtypes and devices in words
         self.storage_of = (torch.Tensor.untyped_storage if hasattr(torch.Tensor, "untyped_storage")
                            else torch.Tensor._storage)  # type: ignore[attr-defined]
+        self.free = self.storage_of(torch.empty(0))._free_weak_ref
 
     def close(self) -> None:
+        """Lets go of the storages' headers. No tensor may be added afterwards."""
         for address in self.storages:
-            torch._C.StorageBase._free_weak_ref(address) if hasattr(torch._C.StorageBase, "_free_weak_ref") else None
+            self.free(address)
         self.storages.clear()
 
     def find(self, tensor: torch.Tensor) -> Optional[int]:
         entry = self.known.get(id(tensor))
         return entry[1] if entry is not None and entry[0]() is tensor else None
 
-    def number(self, tensor: torch.Tensor) -> int:
-        """The number of a tensor that is used: of unknown origin if nothing has told of it."""
+    def entry(self, tensor: torch.Tensor) -> Tuple[Any, int, Dict[str, int]]:
+        """Of a tensor that is used: of unknown origin if nothing has told of it."""
         entry = self.known.get(id(tensor))
-        if entry is not None and entry[0]() is tensor:
-            return entry[1]
-        return self.add(tensor, UNKNOWN)
+        return entry if entry is not None and entry[0]() is tensor else self.add(tensor, ["unknown"])
 
-    def add(self, tensor: torch.Tensor, origin: List[Any]) -> int:
+    def number(self, tensor: torch.Tensor) -> int:
+        return self.entry(tensor)[1]
+
+    def add(self, tensor: torch.Tensor, origin: List[Any]) -> Tuple[Any, int, Dict[str, int]]:
         number = len(self.table)
         self.table.append(self.row(tensor, origin))
-        self.known[id(tensor)] = (weakref.ref(tensor), number)
-        return number
+        entry = self.known[id(tensor)] = (weakref.ref(tensor), number, {"T": number})
+        return entry
 
-    def refresh(self, tensor: torch.Tensor, origin: List[Any]) -> int:
+    def refresh(self, tensor: torch.Tensor, origin: List[Any]) -> None:
         """The object may have got another shape or memory: then it counts as another tensor."""
-        number = self.number(tensor)
-        return number if self.table[number][:6] == self.row(tensor, origin)[:6] else self.add(tensor, origin)
+        if self.table[self.number(tensor)][:6] != self.row(tensor, origin)[:6]:
+            self.add(tensor, origin)
 
     def row(self, tensor: torch.Tensor, origin: List[Any]) -> List[Any]:
         words = self.words
         dtype, device = tensor.dtype, tensor.device
-        if dtype not in words:
-            words[dtype] = str(dtype)
-        if device not in words:
-            words[device] = str(device)
+        dtype_word, device_word = words.get(dtype), words.get(device)
+        if dtype_word is None or device_word is None:
+            dtype_word, device_word = words[dtype], words[device] = str(dtype), str(device)
         try:
-            return [self.storage(tensor), words[dtype], list(tensor.shape), list(tensor.stride()),
-                    tensor.storage_offset(), words[device], origin]
+            storage = self.storage_of(tensor)
+            storage_number = self.storages.get(storage._cdata)
+            if storage_number is None:
+                storage_number = self.storages[storage._weak_ref()] = self.storage_count
+                self.storage_count += 1
+            return [storage_number, dtype_word, list(tensor.shape), list(tensor.stride()), tensor.storage_offset(),
+                    device_word, origin]
         except (RuntimeError, NotImplementedError):  # sparse, nested and the like: no strides, no single storage
             shape = [] if tensor.is_nested else list(tensor.shape)
             self.storage_count += 1
-            return [self.storage_count - 1, words[dtype], shape, [0] * len(shape), 0, words[device], origin]
-
-    def storage(self, tensor: torch.Tensor) -> int:
-        storage = self.storage_of(tensor)
-        number = self.storages.get(storage._cdata)
-        if number is None:
-            number = self.storage_count
-            self.storages[storage._weak_ref()] = number
-            self.storage_count += 1
-        return number
+            return [self.storage_count - 1, dtype_word, shape, [0] * len(shape), 0, device_word, origin]

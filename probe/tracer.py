@@ -31,10 +31,9 @@ from .patches import Patches, patch_all
 from .spelling import Spelling, spell
 from .tensors import Tensors
 
-FORWARD = 1
-# Kernels that write what their schema doesn't say they write, so that no version tells: the running statistics.
-RUNNING_STATISTICS = {"torch.nn.functional.batch_norm": (5, "training"), "torch.nn.functional.instance_norm": (5, "use_input_stats"),
-                      "torch.batch_norm": (5, "training"), "torch.instance_norm": (5, "use_input_stats")}
+Used = List[Tuple[torch.Tensor, int, int]]  # tensor, number, version before the call (-1: it has none)
+LARGEST_INT = 1 << 62
+grad_enabled = torch.is_grad_enabled
 
 
 class Tracer(TorchFunctionMode):
@@ -49,8 +48,7 @@ class Tracer(TorchFunctionMode):
         self.quiet = False  # while a recorded call runs, and while the tracer itself looks at tensors
         self._phase = 0
         self._spellings: Dict[Any, Spelling] = {}
-        self._flags = {(grad, cast, training): {"grad": grad, "autocast": cast, "training": training}
-                       for grad in (False, True) for cast in (False, True) for training in (False, True)}
+        self._flags = [{"grad": bool(bits & 1), "autocast": bool(bits & 2), "training": bool(bits & 4)} for bits in range(8)]
         self._autocast = getattr(torch._C, "_is_any_autocast_enabled", None) or autocast_of_old
 
     # ---- the run -------------------------------------------------------------------------------------------------
@@ -71,6 +69,10 @@ class Tracer(TorchFunctionMode):
 
     def set_root(self, model: torch.nn.Module) -> None:
         self.modules.set_root(model)
+
+    def close(self) -> None:
+        """Lets go of what the trace holds in torch. Only report() may follow."""
+        self.tensors.close()
 
     def name_input(self, path: str, tensor: torch.Tensor) -> None:
         """An argument of forward. One object given twice keeps its first name."""
@@ -126,81 +128,87 @@ class Tracer(TorchFunctionMode):
 
     def _record(self, spelling: Spelling, func: Any, args: Any, kwargs: Dict[str, Any], frame: FrameType,
                 subject: Any = None) -> Any:
-        used: List[Tuple[torch.Tensor, int, int]] = []
-        a = [self._argument(value, used) for value in args]
+        known, used = self.tensors.known, []  # type: Any, Used
+        a = []
+        for value in args:
+            kind = type(value)
+            if kind is torch.Tensor:  # most of what there is
+                entry = known.get(id(value))
+                if entry is None or entry[0]() is not value:
+                    entry = self.tensors.add(value, ["unknown"])
+                used.append((value, entry[1], version_of(value)))
+                a.append(entry[2])
+            elif kind is int and -LARGEST_INT < value < LARGEST_INT:
+                a.append(value)
+            else:
+                a.append(self._argument(value, used))
         k = {name: self._argument(value, used) for name, value in kwargs.items()} if kwargs else {}
         if subject is not None:
             a.insert(0, {"fn": subject_name(subject)})
         running = self.modules.running
-        training = bool(running[-1].module.training) if running else False
-        flags = self._flags[torch.is_grad_enabled(), self._autocast(), training]
-        was_quiet = self.quiet
-        self.quiet = True
+        flags = self._flags[grad_enabled() + 2 * self._autocast() + (4 if running and running[-1].module.training else 0)]
+        was_quiet, self.quiet = self.quiet, True
         try:
-            output = func(*args, **kwargs)
+            output = func(*args, **kwargs) if kwargs else func(*args)
         finally:
             self.quiet = was_quiet
-        written = [number for tensor, number, version in used if version >= 0 and tensor._version != version]
-        if spelling.name in RUNNING_STATISTICS or written or spelling.reshapes or any(version < 0 for _, _, version in used):
-            written = self._all_written(spelling, args, kwargs, written, used)
-        place, maker = self.frames.place_and_maker(frame, running)
-        if spelling.indexing and len(a) > 1 and type(args[1]) is tuple and len(args[1]) == 1:
-            a[1] = a[1]["t"][0]
+        written: List[int] = []
+        for tensor, number, version in used:
+            if version_of(tensor) != version or version < 0 or spelling.special:
+                written = self._written(spelling, args, kwargs, used)
+                break
         origin = ["call", len(self.calls)]
-        if written and (spelling.reshapes or "out" in kwargs):
+        if written and (spelling.reshapes or "out" in k):
             for tensor, number, _ in used:
                 if number in written:
                     self.tensors.refresh(tensor, origin)
-        o = self._output(output, origin)
         if output is None and spelling.reshapes:  # x.data = y: x is another tensor now
-            o = {"T": self.tensors.number(args[0])}
+            o = self.tensors.entry(args[0])[2]
+        else:
+            o = self._output(output, origin)
+        place, maker = self.frames.place_and_maker(frame, running)
         self.calls.append({"f": spelling.name, "ph": self._phase, "a": a, "k": k, "o": o, "w": written,
                            "mc": running[-1].number if running else -1, "by": maker, "at": place, "x": flags})
         return output
 
-    def _all_written(self, spelling: Spelling, args: Any, kwargs: Dict[str, Any], written: List[int],
-                     used: List[Tuple[torch.Tensor, int, int]]) -> List[int]:
-        """Adds what versions don't tell."""
-        found = dict.fromkeys(written)
-        if spelling.reshapes and used:
+    def _written(self, spelling: Spelling, args: Any, kwargs: Dict[str, Any], used: Used) -> List[int]:
+        """The numbers of the tensors that the call wrote: what versions tell, and what they don't."""
+        found = {number: None for tensor, number, version in used if version_of(tensor) != version}
+        if spelling.reshapes:
             found[used[0][1]] = None
-        if spelling.name in RUNNING_STATISTICS:
-            position, name = RUNNING_STATISTICS[spelling.name]
-            if kwargs.get(name, args[position] if len(args) > position else False):
-                given = list(args[1:3]) if spelling.name.startswith("torch.nn.") else list(args[3:5])
-                for tensor in given + [kwargs.get("running_mean"), kwargs.get("running_var")]:
+        if spelling.statistics is not None:
+            position, flag, default, first = spelling.statistics
+            if kwargs.get(flag, args[position] if len(args) > position else default):
+                for tensor in (*args[first:first + 2], kwargs.get("running_mean"), kwargs.get("running_var")):
                     if isinstance(tensor, torch.Tensor):
                         found[self.tensors.number(tensor)] = None
-        if any(version < 0 for _, _, version in used):  # inference tensors
+        if any(version < 0 for _, _, version in used):
             out = kwargs.get("out")
             for tensor in out if isinstance(out, (tuple, list)) else (out,):
                 if isinstance(tensor, torch.Tensor):
                     found[self.tensors.number(tensor)] = None
-            if spelling.writes_first or kwargs.get("inplace") is True or args and args[-1] is True and "inplace" in \
-                    getattr(getattr(torch.nn.functional, spelling.name.rsplit(".", 1)[-1], None), "__annotations__", ()):
+            if spelling.writes_first or writes_in_place(spelling.name, args, kwargs):
                 found[used[0][1]] = None
         return list(found)
 
-    def _argument(self, value: Any, used: List[Tuple[torch.Tensor, int, int]]) -> Any:
+    def _argument(self, value: Any, used: Used) -> Any:
         kind = type(value)
-        if value is None or kind is bool:
-            return value
-        if kind is int and -(1 << 62) < value < 1 << 62:
+        if value is None or kind is bool or kind is int and -LARGEST_INT < value < LARGEST_INT:
             return value
         if isinstance(value, torch.Tensor):
-            number = self.tensors.number(value)
-            try:
-                version = value._version
-            except RuntimeError:  # an inference tensor has none
-                version = -1
-            used.append((value, number, version))
-            return {"T": number}
+            entry = self.tensors.entry(value)
+            used.append((value, entry[1], version_of(value)))
+            return entry[2]
         if kind is tuple:
             return {"t": [self._argument(item, used) for item in value]}
         if kind is list:
             return {"l": [self._argument(item, used) for item in value]}
         if kind is float:
             return {"f": value.hex()}
+        if kind is slice:
+            return {"S": [self._argument(item, used) for item in (value.start, value.stop, value.step)]}
+        if kind is torch.Size:
+            return {"s": list(value)}
 
         def number_used(tensor: torch.Tensor) -> int:
             return int(self._argument(tensor, used)["T"])
@@ -208,15 +216,18 @@ class Tracer(TorchFunctionMode):
         return values.encode(value, number_used, self.modules.paths)
 
     def _output(self, value: Any, origin: List[Any]) -> Any:
+        kind = type(value)
         if isinstance(value, torch.Tensor):
-            number = self.tensors.find(value)
-            return {"T": self.tensors.add(value, origin) if number is None else number}
-        if value is None or type(value) is bool:
+            entry = self.tensors.known.get(id(value))
+            return entry[2] if entry is not None and entry[0]() is value else self.tensors.add(value, origin)[2]
+        if value is None or kind is bool:
             return value
-        if type(value) is tuple:
+        if kind is tuple:
             return {"t": [self._output(item, origin) for item in value]}
-        if type(value) is list:
+        if kind is list:
             return {"l": [self._output(item, origin) for item in value]}
+        if kind is torch.Size:
+            return {"s": list(value)}
 
         def number_given(tensor: torch.Tensor) -> int:
             return int(self._output(tensor, origin)["T"])
@@ -225,12 +236,12 @@ class Tracer(TorchFunctionMode):
 
     # ---- module calls --------------------------------------------------------------------------------------------
 
-    def begin_module(self, args: Any, kwargs: Dict[str, Any], frame: FrameType) -> Running:
+    def begin_module(self, args: Any, kwargs: Dict[str, Any], frame: Optional[FrameType]) -> Running:
         """`args` begins with the module."""
         self.quiet = True
         try:
-            return self.modules.begin(args[0], {"l": [self._encode(item) for item in args[1:]]}, self._encode(kwargs),
-                                      self.frames.place(frame), len(self.calls))
+            return self.modules.begin(args[0], {"l": [self._encode(item) for item in args[1:]]},
+                                      self._encode(kwargs) if kwargs else {"d": []}, self.frames.place(frame), len(self.calls))
         finally:
             self.quiet = False
 
@@ -242,9 +253,28 @@ class Tracer(TorchFunctionMode):
             self.quiet = False
 
     def _encode(self, value: Any) -> Any:
+        """A value that no call is made of: its tensors are used, not given."""
+        if value is None or type(value) is bool:
+            return value
         if type(value) is torch.Tensor:
-            return {"T": self.tensors.number(value)}
+            return self.tensors.entry(value)[2]
         return values.encode(value, self.tensors.number, self.modules.paths)
+
+
+def version_of(tensor: torch.Tensor) -> int:
+    try:
+        return tensor._version
+    except RuntimeError:  # made in inference mode
+        return -1
+
+
+def writes_in_place(name: str, args: Any, kwargs: Dict[str, Any]) -> bool:
+    """relu(x, inplace=True)"""
+    if "inplace" in kwargs:
+        return bool(kwargs["inplace"])
+    function = getattr(torch.nn.functional, name.rsplit(".", 1)[-1], None)
+    arguments = function.__code__.co_varnames if hasattr(function, "__code__") else ()
+    return "inplace" in arguments and len(args) > arguments.index("inplace") and args[arguments.index("inplace")] is True
 
 
 def autocast_of_old() -> bool:
@@ -252,4 +282,4 @@ def autocast_of_old() -> bool:
 
 
 def subject_name(subject: Any) -> str:
-    return str(getattr(subject, "__qualname__", None) or getattr(subject, "name", None) or type(subject).__name__)
+    return subject.__qualname__ if isinstance(subject, type) else str(getattr(subject, "name", type(subject).__name__))
