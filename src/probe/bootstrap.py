@@ -1,9 +1,13 @@
 """Starts the probe out of the memory file on descriptor 4; see docs/protocol.md, "Start"."""
 
+import sys
+
+# Before any other import: a json.py in the current folder is not ours.
+sys.path[:] = [entry for entry in sys.path if entry not in ("", ".")]
+
 import json
 import os
-import sys
-from importlib.machinery import ModuleSpec  # not importlib.abc: it takes 20 ms to import
+from importlib.machinery import ModuleSpec
 
 PACKAGE = "plumbline_probe"
 
@@ -25,15 +29,14 @@ class Modules:
         return None
 
     def exec_module(self, module):
-        name = module.__spec__.name
-        exec(compile(self.get_source(name), "<%s>" % name, "exec", dont_inherit=True), module.__dict__)
-
-    def get_source(self, name):
-        return "" if name == PACKAGE else self.sources[name[len(PACKAGE) + 1:] + ".py"]
+        name = module.__name__
+        if name != PACKAGE:
+            source = self.sources[name[len(PACKAGE) + 1:] + ".py"]
+            exec(compile(source, "<%s>" % name, "exec", dont_inherit=True), module.__dict__)
 
 
 def main():
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", ".", os.getcwd())]
+    sys.path[:] = [entry for entry in sys.path if entry != os.getcwd()]
     with os.fdopen(4, "rb") as file:
         sources = json.loads(file.read().decode("utf-8"))
     sys.meta_path.insert(0, Modules(sources))

@@ -429,6 +429,16 @@ def test_memory_files_are_sealed(probe):
             pass
 
 
+def test_nothing_in_the_current_folder_is_run(probe):
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("json", "os", "importlib", "nt", "socket", "ctypes", "typing", "torch", "zygote", "numpy", "syntax"):
+            with open(os.path.join(folder, name + ".py"), "w") as file:
+                file.write("raise SystemExit('mine')\n")
+        other = Probe(probe.hello["executable"], with_torch=False, folder=folder)
+        assert other.hello["torch"] is None and folder not in other.hello["site_paths"]
+        other.close()
+
+
 def test_syntax_is_parsed(probe):
     sources = [b"x = 1\n", b"x = (\n"]
     answer, _, _ = probe.cell({"kind": "syntax", "files": [{"name": "a.py", "at": 0, "size": 6}, {"name": "b.py", "at": 6, "size": 6}]},

@@ -46,7 +46,7 @@ def receive(connection):
 class Probe:
     """A zygote. `sandbox` holds for every cell that it is asked for."""
 
-    def __init__(self, python, with_torch=True, sandbox=None):
+    def __init__(self, python, with_torch=True, sandbox=None, folder="/"):
         self.sandbox = dict(NO_SANDBOX, **(sandbox or {}))
         ours, theirs = socket.socketpair()
         sources = {name: open(os.path.join(PROBE, name)).read() for name in os.listdir(PROBE) if name.endswith(".py")}
@@ -59,7 +59,8 @@ class Probe:
             os.dup2(50, 3)
             os.dup2(51, 4)
             os.closerange(5, 60)
-            os.execv(python, [python, "-B", "-c", open(BOOTSTRAP).read(), "torch" if with_torch else "no-torch"])
+            os.chdir(folder)
+            os.execv(python, [python, "-c", open(BOOTSTRAP).read(), "torch" if with_torch else "no-torch"])
         theirs.close()
         os.close(blob)
         self.connection = ours
