@@ -15,6 +15,7 @@ from . import cell, sandbox, surroundings, wire
 
 
 def main(descriptor: int, with_torch: bool) -> None:
+    gc.disable()  # importing makes no garbage worth the search
     sandbox.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -30,8 +31,8 @@ def main(descriptor: int, with_torch: bool) -> None:
     cell.prepare(with_torch and torch_error is None)
     forget_probe()
     wire.send(connection, {"hello": dict(surroundings.describe(), torch_error=torch_error, import_seconds=seconds)})
-    gc.collect()
     gc.freeze()
+    gc.enable()
     born = serve(connection)
     if born is not None:
         connection.close()
@@ -77,7 +78,6 @@ def serve(connection: socket.socket) -> Optional[Tuple[socket.socket, int]]:
             wire.send(connection, reap(request["reap"]))
         elif "preload" in request:
             wire.send(connection, {"preloaded": [preload(statement) for statement in request["preload"]]})
-            gc.collect()
             gc.freeze()
         for each in descriptors:
             os.close(each)
