@@ -49,8 +49,8 @@ PathCode *path_code_read(Arena *arena, ProgramFile *file, Findings *findings);
 /* ---- Reach -------------------------------------------------------------------------------- */
 /* Marks what only the self-test reaches. `is_main`: no other file takes names from this one. */
 void reach_mark(Arena *arena, ProgramFile *file, bool is_main);
-/* The names that reached code reads, as a set; and those that only the self-test reads. */
-void reach_names(Arena *arena, const ProgramFile *file, Table *reached, Table *unreached);
+/* The names that reached code reads, as a set; and those that the self-test reads. */
+void reach_names(const ProgramFile *file, Table *reached, Table *unreached);
 /* Whether the top level of a file binds `name`. */
 bool module_binds(const Tree *tree, const char *name);
 /* Marks `node` and all below it. */
@@ -100,7 +100,7 @@ typedef struct Importer { /* one file, while its imports are looked up */
     ProgramFile *file;
     PathCode *code;
     Uses uses;
-    bool *missing; /* by node id: statements that find nothing and have a handler */
+    Table *taken; /* the names that files read so far take from this one, as a set; NULL for the main file */
 } Importer;
 
 /* Looks up every import and load of a file. */

@@ -10,6 +10,12 @@ const Field *node_field(const Node *node, FieldName name) {
     return NULL;
 }
 
+const Field *node_list(const Node *node, FieldName name) {
+    static const Field empty = {.kind = FIELD_IS_LIST};
+    const Field *field = node_field(node, name);
+    return field != NULL && field->kind == FIELD_IS_LIST ? field : &empty;
+}
+
 Node *node_child(const Node *node, FieldName name) {
     const Field *field = node_field(node, name);
     return field != NULL && field->kind == FIELD_IS_NODE ? field->node : NULL;

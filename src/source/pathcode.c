@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { LONGEST_LOOP = 64, STEPS_PER_NODE = 100 };
+enum { STEPS_PER_NODE = 100 };
 
 typedef enum Kind { /* of a statement */
                     KIND_PLAIN,
@@ -14,19 +14,12 @@ typedef enum Kind { /* of a statement */
 
 static Kind run_statement(Machine *machine, const Node *node);
 
-static const Field *list_of(const Node *node, FieldName name) {
-    static const Field empty = {.kind = FIELD_IS_LIST};
-    const Field *field = node_field(node, name);
-    return field != NULL && field->kind == FIELD_IS_LIST ? field : &empty;
-}
-
 static Value *value_of(Machine *machine, const Node *parent, FieldName name) {
-    const Node *node = node_child(parent, name);
-    return node == NULL ? value_new(machine, VALUE_NONE) : path_value(machine, node);
+    return path_optional(machine, node_child(parent, name));
 }
 
 static void values_of(Machine *machine, const Node *parent, FieldName name) {
-    const Field *nodes = list_of(parent, name);
+    const Field *nodes = node_list(parent, name);
     for (size_t i = 0; i < nodes->count; i++)
         if (nodes->items[i] != NULL)
             path_value(machine, nodes->items[i]);
@@ -76,7 +69,7 @@ void path_assign(Machine *machine, const Node *target, Value *value) {
     }
     case NODE_Tuple:
     case NODE_List: {
-        const Field *targets = list_of(target, FIELD_elts);
+        const Field *targets = node_list(target, FIELD_elts);
         bool matched = value->kind == VALUE_LIST && value->count == targets->count;
         for (size_t i = 0; i < targets->count; i++)
             if (targets->items[i] != NULL)
@@ -102,7 +95,7 @@ void path_assign(Machine *machine, const Node *target, Value *value) {
 }
 
 static Kind run_block(Machine *machine, const Node *parent, FieldName name, Kind kind) {
-    const Field *body = list_of(parent, name);
+    const Field *body = node_list(parent, name);
     for (size_t i = 0; i < body->count; i++) {
         if (body->items[i] == NULL)
             continue;
@@ -166,7 +159,7 @@ static bool loop_ends(Machine *machine) {
 static Kind run_for(Machine *machine, const Node *node) {
     const Value *items = value_of(machine, node, FIELD_iter);
     const Node *touched = machine->touched, *target = node_child(node, FIELD_target);
-    bool foreign = machine->foreign, known = items->kind == VALUE_LIST && items->count <= LONGEST_LOOP;
+    bool foreign = machine->foreign, known = items->kind == VALUE_LIST && items->count <= PATH_LONGEST_LOOP;
     Kind kind = KIND_NEUTRAL;
     for (size_t i = 0; i < (known && items->count > 0 ? items->count : 1); i++) {
         machine->touched = touched;
@@ -189,7 +182,7 @@ static Kind run_while(Machine *machine, const Node *node) {
     Kind kind = KIND_NEUTRAL;
     if (truth == 0)
         kind = look_at_block(machine, node, FIELD_body, kind);
-    for (int i = 0; i < LONGEST_LOOP && truth != 0; i++) {
+    for (int i = 0; i < PATH_LONGEST_LOOP && truth != 0; i++) {
         kind = run_block(machine, node, FIELD_body, kind);
         if (loop_ends(machine) || truth < 0)
             break;
@@ -202,7 +195,7 @@ static Kind run_while(Machine *machine, const Node *node) {
 static Kind run_try(Machine *machine, const Node *node) {
     Kind kind = run_block(machine, node, FIELD_body, KIND_NEUTRAL);
     Flow flow = machine->flow;
-    const Field *handlers = list_of(node, FIELD_handlers);
+    const Field *handlers = node_list(node, FIELD_handlers);
     for (size_t i = 0; i < handlers->count && (machine->live || machine->trial); i++) {
         const Node *handler = handlers->items[i];
         if (handler == NULL)
@@ -225,7 +218,7 @@ static Kind run_try(Machine *machine, const Node *node) {
 }
 
 static Kind run_with(Machine *machine, const Node *node) {
-    const Field *items = list_of(node, FIELD_items);
+    const Field *items = node_list(node, FIELD_items);
     for (size_t i = 0; i < items->count; i++) {
         if (items->items[i] == NULL)
             continue;
@@ -241,7 +234,7 @@ static Kind run_with(Machine *machine, const Node *node) {
 
 /* Runs a function with unknown arguments to see whether all of it is path code. */
 static bool is_path_function(Machine *machine, const Node *node) {
-    if (list_of(node, FIELD_decorator_list)->count > 0 || node->kind != NODE_FunctionDef ||
+    if (node_list(node, FIELD_decorator_list)->count > 0 || node->kind != NODE_FunctionDef ||
         node->parent->kind == NODE_ClassDef)
         return false;
     Machine trial = *machine;
@@ -257,7 +250,7 @@ static bool is_path_function(Machine *machine, const Node *node) {
             scope.names->items[i].value = value_new(machine, VALUE_OPAQUE);
         trial.ever_foreign = trial.ever_touched = false; /* by annotations */
     }
-    const Field *body = list_of(node, FIELD_body);
+    const Field *body = node_list(node, FIELD_body);
     for (size_t i = 0; i < body->count; i++) {
         trial.flow = FLOW_NEXT;
         if (body->items[i] != NULL)
@@ -333,7 +326,7 @@ static bool bind_alias(Machine *machine, const Node *alias, const char *from) {
 }
 
 static Kind run_import(Machine *machine, const Node *node) {
-    const Field *names = list_of(node, FIELD_names), *level = node_field(node, FIELD_level);
+    const Field *names = node_list(node, FIELD_names), *level = node_field(node, FIELD_level);
     bool from = node->kind == NODE_ImportFrom;
     const char *module = from ? node_text(node, FIELD_module) : NULL;
     if (from && (module == NULL || (level != NULL && level->number > 0)))
@@ -361,7 +354,7 @@ static Kind run_return(Machine *machine, const Node *node) {
 
 static Kind run_assignment(Machine *machine, const Node *node) {
     Value *value = value_of(machine, node, FIELD_value);
-    const Field *targets = list_of(node, FIELD_targets);
+    const Field *targets = node_list(node, FIELD_targets);
     for (size_t i = 0; i < targets->count; i++)
         if (targets->items[i] != NULL)
             path_assign(machine, targets->items[i], value);

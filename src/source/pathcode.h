@@ -98,20 +98,41 @@ typedef struct Machine {
     size_t steps; /* left */
 } Machine;
 
-/* What an expression comes to; never NULL. Sets `touched` and `foreign`. */
-Value *path_value(Machine *machine, const Node *node);
-/* 1, 0, or -1 if it is not known. */
-int path_truth(const Value *value);
+enum { PATH_LONGEST_LOOP = 64, PATH_LONGEST_TEXT = 4096 };
+
+/* Values (pathvalue.c) */
 Value *value_new(Machine *machine, ValueKind kind);
 Value *value_text(Machine *machine, const char *text);
+Value *value_truth(Machine *machine, bool truth);
+Value *value_foreign(Machine *machine); /* and says so of the present statement */
+Value *value_derive(Machine *machine, ValueKind kind, const Value *from); /* of the same file */
+void value_push(Machine *machine, Value *list, Value *item);
 void scope_put(Machine *machine, const char *name, Value *value);
+
+/* Paths (pathtext.c) */
+const char *value_absolute(Machine *machine, const char *path);
+Value *value_join(Machine *machine, Value *const *parts, size_t count);
+Value *value_parent(Machine *machine, const char *path);
+Value *value_parents(Machine *machine, const char *path);
+/* `format` with each `mark` ("{}" or "%s") replaced by a text, one after another. */
+Value *value_fill_in(Machine *machine, const char *format, const char *mark, Value *const *parts,
+                     size_t count);
 /* Texts in `value` become folders of sys.path: before the others or after them. */
 void path_add_folders(Machine *machine, const Value *value, bool first);
+
+/* Expressions (pathvalue.c, pathcall.c): what they come to; never NULL. They set `touched` and `foreign`. */
+Value *path_value(Machine *machine, const Node *node);
+Value *path_optional(Machine *machine, const Node *node); /* VALUE_NONE for NULL */
+Value *path_call(Machine *machine, const Node *node);
+/* 1, 0, or -1 if it is not known. */
+int path_truth(const Value *value);
 /* Names the parameters of a function or lambda as foreign, and looks through defaults and annotations. */
 void path_foreign_parameters(Machine *machine, const Node *parameters);
+
+/* Statements (pathcode.c) */
 /* Binds the targets of an assignment, loop or comprehension. */
 void path_assign(Machine *machine, const Node *target, Value *value);
-/* Runs a list of statements of a function for its value. */
+/* Runs a function's statements for its value, in `machine->returned`. */
 void path_run_function(Machine *machine, const Node *function);
 
 #endif

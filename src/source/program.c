@@ -22,11 +22,8 @@ static void add_file(Loader *loader, Source source, FilePart part) {
     *(ProgramFile **)ARENA_PUSH(loader->arena, loader->program) = file;
     Importer *importer = ARENA_NEW(loader->arena, Importer);
     importer->file = file;
+    importer->taken = file->index > 0 ? table_new(loader->arena) : NULL;
     table_put(loader->by_path, source.path, importer);
-}
-
-static bool has_parts(FilePart part) {
-    return part != PART_ORIGINAL;
 }
 
 /* Parses the files from `first` on, in one go. Of an original, a reached file that can't be parsed is left
@@ -47,8 +44,7 @@ static Status parse_files(Loader *loader, size_t first, Error *error) {
         file->tree.source = &file->source;
         file->skipped = ARENA_ARRAY(loader->arena, bool, file->tree.node_count);
         file->unreached = ARENA_ARRAY(loader->arena, bool, file->tree.node_count);
-        Importer *importer = loader->by_path->items[first + i].value;
-        importer->missing = ARENA_ARRAY(loader->arena, bool, file->tree.node_count);
+        file->missing = ARENA_ARRAY(loader->arena, bool, file->tree.node_count);
         if (first + i > 0)
             file->part = module_binds(&file->tree, "Model") || module_binds(&file->tree, "RefactoredModel")
                              ? PART_CHILD
@@ -68,6 +64,12 @@ static Status read_reached(Loader *loader, const char *path, Error *error) {
     return STATUS_OK;
 }
 
+static void take(Loader *loader, const char *path, const char *name) {
+    Importer *importer = path == NULL ? NULL : table_get(loader->by_path, path);
+    if (importer != NULL && importer->taken != NULL && name != NULL)
+        table_put(importer->taken, name, TABLE_PRESENT);
+}
+
 /* Looks up the imports of one file and reads the files that they need. */
 static Status follow(Loader *loader, size_t index, Error *error) {
     Importer *importer = loader->by_path->items[index].value;
@@ -78,9 +80,12 @@ static Status follow(Loader *loader, size_t index, Error *error) {
     imports_resolve(loader->arena, &loader->places, importer, loader->allowed, loader->allowed_count,
                     loader->findings);
     for (size_t i = 0; i < importer->uses.count; i++) {
-        if (read_reached(loader, importer->uses.items[i].path, error) != STATUS_OK ||
-            read_reached(loader, importer->uses.items[i].package, error) != STATUS_OK)
+        const Use *use = &importer->uses.items[i];
+        if (read_reached(loader, use->path, error) != STATUS_OK ||
+            read_reached(loader, use->package, error) != STATUS_OK)
             return STATUS_ERROR;
+        take(loader, use->path, use->attribute);
+        take(loader, use->package, use->attribute);
     }
     return STATUS_OK;
 }
@@ -94,7 +99,7 @@ static void bind(Loader *loader, Importer *importer) {
     ProgramFile *file = importer->file;
     for (size_t i = 0; i < importer->uses.count; i++) {
         const Use *use = &importer->uses.items[i];
-        Binding *binding = ARENA_PUSH(loader->arena, &file->bindings);
+        Binding *binding = ARENA_PUSH(loader->arena, use->path == NULL ? &file->dropped : &file->bindings);
         *binding = (Binding){use->node, use->name, file_at(loader, use->path), use->attribute};
         const ProgramFile *package = file_at(loader, use->package);
         if (package == NULL)
@@ -104,7 +109,6 @@ static void bind(Loader *loader, Importer *importer) {
         else
             binding->attribute = NULL;
     }
-    file->missing = importer->missing;
 }
 
 Status program_load(Arena *arena, const Parser *parser, const char *path, FilePart part,
@@ -127,7 +131,7 @@ Status program_load(Arena *arena, const Parser *parser, const char *path, FilePa
         if (parse_files(&loader, parsed, error) != STATUS_OK)
             return STATUS_ERROR;
         parsed = program->count;
-        if (!has_parts(part))
+        if (part == PART_ORIGINAL)
             break; /* Python finds an original's imports */
         for (; done < parsed; done++)
             if (follow(&loader, done, error) != STATUS_OK)
@@ -141,7 +145,7 @@ Status program_load(Arena *arena, const Parser *parser, const char *path, FilePa
 const Binding *program_binding(const ProgramFile *file, const Node *node, const char *name) {
     for (size_t i = 0; i < file->bindings.count; i++) {
         const Binding *binding = &file->bindings.items[i];
-        if (binding->node == node && binding->file != NULL && text_equal(binding->name, name))
+        if (binding->node == node && text_equal(binding->name, name))
             return binding;
     }
     return NULL;
@@ -173,14 +177,9 @@ static json_t *json_text(const char *text) {
     return text == NULL ? json_null() : json_string(text);
 }
 
-static json_t *file_to_json(const ProgramFile *file) {
-    static const char *const parts[] = {
-        [PART_ORIGINAL] = "original", [PART_OWN] = "own", [PART_CHILD] = "child", [PART_HELPER] = "helper"};
-    StatementWalk walk = {file, json_array(), json_array()};
-    node_walk(file->tree.module, list_statement, &walk);
-    json_t *binds = json_array(), *calls = json_array();
-    for (size_t i = 0; i < file->bindings.count; i++) {
-        const Binding *binding = &file->bindings.items[i];
+static void list_bindings(const ProgramFile *file, const Bindings *bindings, json_t *binds, json_t *calls) {
+    for (size_t i = 0; i < bindings->count; i++) {
+        const Binding *binding = &bindings->items[i];
         const Node *node = binding->node;
         if (file->skipped[node->id] || file->unreached[node->id] || file->missing[node->id])
             continue;
@@ -193,14 +192,30 @@ static json_t *file_to_json(const ProgramFile *file) {
             json_array_append_new(binds, json_pack("[i, i, s, o, o]", node->line, node->column, binding->name,
                                                    index, attribute));
     }
-    return json_pack("{s: s, s: s, s: s, s: o, s: o, s: o, s: o}", "path", file->source.path, "name",
-                     file->source.name, "part", parts[file->part], "skip", walk.skip, "missing", walk.missing,
-                     "binds", binds, "calls", calls);
+}
+
+/* File names are bytes; JSON holds UTF-8 only. */
+static json_t *json_path(Arena *arena, const char *path) {
+    return json_string(text_printable(arena, path, strlen(path)));
+}
+
+static json_t *file_to_json(Arena *arena, const ProgramFile *file) {
+    static const char *const parts[] = {
+        [PART_ORIGINAL] = "original", [PART_OWN] = "own", [PART_CHILD] = "child", [PART_HELPER] = "helper"};
+    StatementWalk walk = {file, json_array(), json_array()};
+    node_walk(file->tree.module, list_statement, &walk);
+    json_t *binds = json_array(), *calls = json_array();
+    list_bindings(file, &file->dropped, binds, calls);
+    list_bindings(file, &file->bindings, binds, calls);
+    return json_pack("{s: o, s: o, s: s, s: o, s: o, s: o, s: o}", "path",
+                     json_path(arena, file->source.path), "name", json_path(arena, file->source.name), "part",
+                     parts[file->part], "skip", walk.skip, "missing", walk.missing, "binds", binds, "calls",
+                     calls);
 }
 
 json_t *program_to_json(const Program *program) {
     json_t *files = json_array();
     for (size_t i = 0; i < program->count; i++)
-        json_array_append_new(files, file_to_json(program->items[i]));
+        json_array_append_new(files, file_to_json(program->arena, program->items[i]));
     return files;
 }

@@ -23,10 +23,9 @@ static bool is_name(const Node *node, const char *name) {
 static bool is_main_guard(const Node *test) {
     if (test == NULL || test->kind != NODE_Compare)
         return false;
-    const Field *ops = node_field(test, FIELD_ops), *right = node_field(test, FIELD_comparators);
+    const Field *ops = node_list(test, FIELD_ops), *right = node_list(test, FIELD_comparators);
     const Node *left = node_child(test, FIELD_left);
-    if (ops == NULL || right == NULL || ops->kind != FIELD_IS_LIST || right->kind != FIELD_IS_LIST ||
-        ops->count != 1 || right->count != 1 || ops->items[0] == NULL || ops->items[0]->kind != NODE_Eq)
+    if (ops->count != 1 || right->count != 1 || ops->items[0] == NULL || ops->items[0]->kind != NODE_Eq)
         return false;
     return (is_name(left, "__name__") && text_equal(node_string(right->items[0]), "__main__")) ||
            (is_name(right->items[0], "__name__") && text_equal(node_string(left), "__main__"));
@@ -51,8 +50,7 @@ static bool collect_name(const Node *node, void *context) {
     return true;
 }
 
-void reach_names(Arena *arena, const ProgramFile *file, Table *reached, Table *unreached) {
-    (void)arena;
+void reach_names(const ProgramFile *file, Table *reached, Table *unreached) {
     NameWalk walk = {file, reached, unreached};
     node_walk(file->tree.module, collect_name, &walk);
 }
@@ -74,62 +72,88 @@ static bool is_interface(const char *name) {
     return text_starts(name, "get_");
 }
 
-/* The names that are read outside of `function` by reached code. */
-typedef struct Outside {
-    const ProgramFile *file;
-    const Node *function;
-    const char *name;
-    bool reached, unreached;
-} Outside;
+/* Who reads a name at the top level. */
+typedef struct Readers {
+    const Node *first; /* the first reached statement that does */
+    bool more;         /* another reached one does, too */
+    bool test;         /* the self-test does */
+} Readers;
 
-static bool look_outside(const Node *node, void *context) {
-    Outside *outside = context;
-    if (node == outside->function)
-        return false;
-    if (is_name(node, outside->name) && !is_stored(node)) {
-        if (outside->file->unreached[node->id])
-            outside->unreached = true;
-        else
-            outside->reached = true;
+typedef struct ReaderWalk {
+    Arena *arena;
+    const ProgramFile *file;
+    Table *readers;
+    const Node *statement;
+} ReaderWalk;
+
+static bool collect_reader(const Node *node, void *context) {
+    ReaderWalk *walk = context;
+    const char *name = node->kind == NODE_Name && !is_stored(node) ? node_text(node, FIELD_id) : NULL;
+    if (name == NULL)
+        return true;
+    Readers *readers = table_get(walk->readers, name);
+    if (readers == NULL) {
+        readers = ARENA_NEW(walk->arena, Readers);
+        table_put(walk->readers, name, readers);
     }
+    if (walk->file->unreached[node->id])
+        readers->test = true;
+    else if (readers->first == NULL)
+        readers->first = walk->statement;
+    else if (readers->first != walk->statement)
+        readers->more = true;
     return true;
 }
 
+static Table *collect_readers(Arena *arena, const ProgramFile *file) {
+    ReaderWalk walk = {.arena = arena, .file = file, .readers = table_new(arena)};
+    const Field *body = node_list(file->tree.module, FIELD_body);
+    for (size_t i = 0; i < body->count; i++)
+        if ((walk.statement = body->items[i]) != NULL)
+            node_walk(walk.statement, collect_reader, &walk);
+    return walk.readers;
+}
+
 /* Whether the top-level function is reached by the self-test only. */
-static bool is_test_function(const ProgramFile *file, const Node *function, bool is_main) {
+static bool is_test_function(const Table *readers, const Node *function, bool is_main) {
     const char *name = node_text(function, FIELD_name);
     if (name == NULL || is_interface(name) || (!is_main && !is_test_name(name)))
         return false;
-    Outside outside = {.file = file, .function = function, .name = name};
-    node_walk(file->tree.module, look_outside, &outside);
-    return !outside.reached && (outside.unreached || strcmp(name, "run_tests") == 0);
+    const Readers *found = table_get(readers, name);
+    bool reached = found != NULL && (found->more || (found->first != NULL && found->first != function));
+    return !reached && ((found != NULL && found->test) || strcmp(name, "run_tests") == 0);
+}
+
+/* Marks the functions that nothing but what is marked already reads; returns whether there was one. */
+static bool mark_test_functions(Arena *arena, ProgramFile *file, bool is_main) {
+    const Table *readers = collect_readers(arena, file);
+    const Field *body = node_list(file->tree.module, FIELD_body);
+    bool more = false;
+    for (size_t i = 0; i < body->count; i++) {
+        const Node *node = body->items[i];
+        if (node == NULL || !is_function(node) || file->unreached[node->id] ||
+            !is_test_function(readers, node, is_main))
+            continue;
+        marks_set(file->unreached, node);
+        more = true;
+    }
+    return more;
 }
 
 void reach_mark(Arena *arena, ProgramFile *file, bool is_main) {
-    (void)arena;
-    const Field *body = node_field(file->tree.module, FIELD_body);
-    if (body == NULL || body->kind != FIELD_IS_LIST)
-        return;
+    enum { MOST_ROUNDS = 16 }; /* the depth to which test functions call each other */
+    const Field *body = node_list(file->tree.module, FIELD_body);
     for (size_t i = 0; i < body->count; i++) {
         const Node *node = body->items[i];
-        const Field *guarded = node != NULL && node->kind == NODE_If ? node_field(node, FIELD_body) : NULL;
-        if (guarded == NULL || guarded->kind != FIELD_IS_LIST || !is_main_guard(node_child(node, FIELD_test)))
+        if (node == NULL || node->kind != NODE_If || !is_main_guard(node_child(node, FIELD_test)))
             continue;
+        const Field *guarded = node_list(node, FIELD_body);
         for (size_t j = 0; j < guarded->count; j++)
             if (guarded->items[j] != NULL)
                 marks_set(file->unreached, guarded->items[j]);
     }
-    for (bool more = true; more;) {
-        more = false;
-        for (size_t i = 0; i < body->count; i++) {
-            const Node *node = body->items[i];
-            if (node != NULL && is_function(node) && !file->unreached[node->id] &&
-                is_test_function(file, node, is_main)) {
-                marks_set(file->unreached, node);
-                more = true;
-            }
-        }
-    }
+    for (int i = 0; i < MOST_ROUNDS && mark_test_functions(arena, file, is_main); i++)
+        continue;
 }
 
 typedef struct Binder {

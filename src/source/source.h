@@ -95,7 +95,9 @@ MUST_USE Status tree_decode(Arena *arena, const Source *source, const json_t *js
 const Field *node_field(const Node *node, FieldName name); /* NULL if absent */
 Node *node_child(const Node *node, FieldName name);        /* NULL if absent or not a node */
 const char *node_text(const Node *node, FieldName name);   /* NULL if absent or not a text */
-const char *node_kind_name(NodeKind kind);                 /* "Call" */
+const Field *node_list(const Node *node,
+                       FieldName name);    /* never NULL: an empty list if absent or not a list */
+const char *node_kind_name(NodeKind kind); /* "Call" */
 Place node_place(const Tree *tree, const Node *node);
 /* "torch.nn.functional" for a chain of attributes on a name; NULL for anything else. Owned by the arena. */
 char *node_dotted(Arena *arena, const Node *node);
@@ -125,7 +127,7 @@ typedef struct Binding {
     const Node *node; /* NODE_Import, NODE_ImportFrom: one binding a name; or the NODE_Call that loads */
     const char
         *name; /* the name that is bound, "children.linear" for `import children.linear`; NULL for a call */
-    const ProgramFile *file; /* the component; NULL: the name is not bound (the self-test alone reads it) */
+    const ProgramFile *file; /* the component */
     const char *attribute; /* "Model" for `from linear import Model as Linear`; NULL for the module itself */
 } Binding;
 
@@ -140,11 +142,12 @@ struct ProgramFile {
     FilePart part;
     size_t index; /* in Program.items; the main file is 0 */
     Bindings bindings;
-    bool *skipped;   /* by node id: statements that only work out import paths, and all below them: not to be
-                        run   nor judged */
-    bool *missing;   /* by node id: import statements that find nothing and have a handler for that */
-    bool *unreached; /* by node id: what stands under the main guard, and run_tests: reached by the self-test
-                        only */
+    Bindings dropped; /* names that are not bound, since the self-test alone reads them; `file` is NULL */
+    bool *skipped;    /* by node id: statements that only work out import paths, and all below them: not to be
+                         run   nor judged */
+    bool *missing;    /* by node id: import statements that find nothing and have a handler for that */
+    bool *unreached;  /* by node id: what stands under the main guard, and run_tests: reached by the self-test
+                         only */
 };
 
 typedef struct Program {
@@ -163,10 +166,11 @@ typedef struct Parser {
 
 /* Which modules may be imported is settled here (rules py.import-*), by the first part of their dotted names;
  * what may be taken from an allowed module is the policy's.
- * Reads and parses `path` and every component that it reaches. `part` is that of the main file: PART_OWN for
- * a refactored.py, PART_CHILD for a component that is judged alone, PART_ORIGINAL for an original. Import
- * problems (two files that fit in one place, a file with the name of a standard or allowed module, an import
- * that is neither) are findings; a file that can't be read or parsed is an error. */
+ * Reads and parses `path` and every component that it reaches; of an original, its main file alone. `part` is
+ * that of the main file: PART_OWN for a refactored.py, PART_CHILD for a component that is judged alone,
+ * PART_ORIGINAL for an original. Import problems (two files that fit in one place, a file with the name of a
+ * standard or allowed module, an import that is neither) are findings; a file that can't be read or parsed is
+ * an error. */
 MUST_USE Status program_load(Arena *arena, const Parser *parser, const char *path, FilePart part,
                              const char *const *allowed_imports, size_t allowed_count, Program *program,
                              Findings *findings, Error *error);

@@ -529,6 +529,16 @@ static void test_what_only_the_self_test_reads_is_left_out(void **state) {
     assert_string_equal(skipped_lines(&fixture, "binds"), "1 4 4");
     expect_binding(&fixture, "Model", "linear.py", "Model");
     assert_int_equal(fixture.program.count, 2);
+    /* what other files take is read, if only the self-test reads it where it stands */
+    put(&fixture, "wrap.py",
+        "from linear import Model\nfrom linear import helper\nfrom original import Model as O\n"
+        "if __name__ == '__main__':\n    print(Model, helper, O)\n");
+    put(&fixture, "refactored.py", "from wrap import Model as L, helper\nL, helper\n");
+    load(&fixture, "refactored.py");
+    expect_no_findings(&fixture);
+    expect_binding_in(&fixture, 1, "Model", 0, "linear.py", "Model");
+    expect_binding_in(&fixture, 1, "helper", 0, "linear.py", "helper");
+    assert_int_equal(fixture.program.count, 3);
     /* run_tests that reached code calls is reached */
     put(&fixture, "refactored.py",
         "import os\nclass A:\n    def forward(self):\n        run_tests()\n"
