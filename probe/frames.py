@@ -29,6 +29,7 @@ class Frames:
         self.module_call: Optional[CodeType] = None  # the code of the wrapper around Module.__call__
         self.kinds: Dict[str, int] = {}
         self.makers: Dict[Maker, int] = {}
+        self.places: Dict[Tuple[int, int], List[int]] = {(-1, 0): [-1, 0]}
         self.method_frame: Optional[FrameType] = None  # of the method call whose serial was given last
         self.method_serial = -1
 
@@ -63,9 +64,15 @@ class Frames:
             if kind is None:
                 kind = self.kind(filename)
             if kind >= 0:
-                return [kind, frame.f_lineno or 0]
+                return self.shared_place(kind, frame.f_lineno or 0)
             frame = frame.f_back
-        return [-1, 0]
+        return self.places[-1, 0]
+
+    def shared_place(self, file: int, line: int) -> List[int]:
+        place = self.places.get((file, line))
+        if place is None:
+            place = self.places[file, line] = [file, line]
+        return place
 
     def place_and_maker(self, frame: Optional[FrameType], running: List[Any]) -> Tuple[List[int], int]:
         """`running` are the module calls that are going on (modules.Running), outermost first: they stand on the stack
@@ -83,7 +90,7 @@ class Frames:
                 kind = self.kind(code.co_filename)
             if kind >= 0:
                 if place is None:
-                    place = [kind, frame.f_lineno or 0]
+                    place = self.shared_place(kind, frame.f_lineno or 0)
                 if maker is not None:
                     break
                 if self.files.part(kind) in OWN_PARTS:
@@ -102,12 +109,12 @@ class Frames:
         if maker is None:
             maker = ("own", inner) if inner >= 0 else ("library",)
         number = self.makers.setdefault(maker, len(self.makers))
-        return place or [-1, 0], number
+        return place or self.places[-1, 0], number
 
     def method(self, frame: FrameType) -> Optional[Maker]:
         """("method", ..) if the frame is of a method of a child's module, called by own code."""
         code = frame.f_code
-        if code.co_argcount == 0 or code.co_name.startswith("_") and code.co_name != "__init__":
+        if code.co_argcount == 0 or code.co_name.startswith("_") and code.co_name not in ("__init__", "__call__"):
             return None
         module = frame.f_locals.get(code.co_varnames[0])
         if not isinstance(module, torch.nn.Module):

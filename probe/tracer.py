@@ -33,6 +33,8 @@ from .tensors import Tensors
 
 Used = List[Tuple[torch.Tensor, int, int]]  # tensor, number, version before the call (-1: it has none)
 LARGEST_INT = 1 << 62
+NO_KEYWORDS: Dict[str, Any] = {}  # shared by the records of most calls
+NOTHING_WRITTEN: List[int] = []
 grad_enabled = torch.is_grad_enabled
 
 
@@ -47,6 +49,7 @@ class Tracer(TorchFunctionMode):
         self.calls: List[Dict[str, Any]] = []
         self.quiet = False  # while a recorded call runs, and while the tracer itself looks at tensors
         self._phase = 0
+        self._inputs: Dict[int, int] = {}  # id of an input -> the number that it had before forward
         self._spellings: Dict[Any, Spelling] = {}
         self._flags = [{"grad": bool(bits & 1), "autocast": bool(bits & 2), "training": bool(bits & 4)} for bits in range(8)]
         self._autocast = getattr(torch._C, "_is_any_autocast_enabled", None) or autocast_of_old
@@ -78,6 +81,7 @@ class Tracer(TorchFunctionMode):
         """An argument of forward. One object given twice keeps its first name."""
         if self.tensors.find(tensor) is None:
             self.tensors.add(tensor, ["input", path])
+        self._inputs.setdefault(id(tensor), self.tensors.number(tensor))
 
     def name_state(self, key: str, kind: str, tensor: torch.Tensor, placed: bool = False) -> None:
         """A parameter or buffer of the finished model, once for each key. `placed`: its value came from outside."""
@@ -91,12 +95,18 @@ class Tracer(TorchFunctionMode):
             table[number][:] = self.tensors.row(tensor, [kind, key])
 
     def report(self, args: Any, kwargs: Any, outputs: Any) -> Dict[str, Any]:
-        """The trace as JSON. Calls of forward that raised are not in it."""
+        """The trace as JSON. `args` and `kwargs` are the very objects that were named, which are alive still."""
         self.modules.late_paths()
-        ends = {"args": list(args), "kwargs": dict(kwargs), "outputs": outputs}
-        encoded = {name: self._encode(value) for name, value in ends.items()}
-        return {"tensors": self.tensors.table, "modules": self.modules.table, "module_calls": self.modules.calls,
-                "makers": [list(maker) for maker in self.frames.makers], "calls": self.calls, **encoded}
+
+        def number_before(tensor: torch.Tensor) -> int:
+            number = self._inputs.get(id(tensor))
+            return self.tensors.number(tensor) if number is None else number
+
+        paths = self.modules.paths
+        return {"args": values.encode(list(args), number_before, paths), "kwargs": values.encode(dict(kwargs), number_before, paths),
+                "outputs": self._encode(outputs), "tensors": self.tensors.table, "modules": self.modules.table,
+                "module_calls": self.modules.calls, "makers": [list(maker) for maker in self.frames.makers],
+                "calls": self.calls}
 
     # ---- torch calls ---------------------------------------------------------------------------------------------
 
@@ -142,7 +152,7 @@ class Tracer(TorchFunctionMode):
                 a.append(value)
             else:
                 a.append(self._argument(value, used))
-        k = {name: self._argument(value, used) for name, value in kwargs.items()} if kwargs else {}
+        k = {name: self._argument(value, used) for name, value in kwargs.items()} if kwargs else NO_KEYWORDS
         if subject is not None:
             a.insert(0, {"fn": subject_name(subject)})
         running = self.modules.running
@@ -152,7 +162,7 @@ class Tracer(TorchFunctionMode):
             output = func(*args, **kwargs) if kwargs else func(*args)
         finally:
             self.quiet = was_quiet
-        written: List[int] = []
+        written = NOTHING_WRITTEN
         for tensor, number, version in used:
             if version_of(tensor) != version or version < 0 or spelling.special:
                 written = self._written(spelling, args, kwargs, used)
