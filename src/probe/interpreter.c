@@ -111,7 +111,7 @@ static char *path_at(Arena *arena, const InterpreterPlace *place) {
     const char *value = place->variable == NULL ? NULL : getenv(place->variable);
     if (place->variable != NULL && (value == NULL || value[0] == '\0'))
         return NULL;
-    if (place->is_order)
+    if (place->is_order && value != NULL)
         return as_given(arena, value);
     if (place->below == NULL)
         return on_path(arena, "python3");

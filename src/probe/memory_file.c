@@ -75,7 +75,7 @@ void memory_file_close(MemoryFile *file) {
     if (file == NULL || file->fd < 0)
         return;
     if (file->data != NULL)
-        munmap((void *)(uintptr_t)file->data, file->size);
+        munmap((void *)file->data, file->size);
     close(file->fd);
     file->fd = -1;
     file->data = NULL;

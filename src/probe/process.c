@@ -91,7 +91,7 @@ static void become(const char *const *argv, char **environment, const int *descr
             return;
     /* Ours close by themselves; these are what the caller of plumbline left open. */
     syscall(SYS_close_range, (unsigned)count, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
-    execve(argv[0], (char *const *)(uintptr_t)argv, environment);
+    execve(argv[0], (char *const *)argv, environment);
 }
 
 Status process_start(Arena *arena, const char *const *argv, const int *descriptors, size_t count, pid_t *pid,
@@ -150,7 +150,7 @@ Status process_output(Arena *arena, const char *const *argv, double seconds, cha
     int pipes[2];
     if (pipe2(pipes, O_CLOEXEC) != 0)
         return error_set(error, argv[0], "", "cannot make a pipe: %s", strerror(errno));
-    pid_t pid;
+    pid_t pid = 0;
     int descriptors[3] = {-1, pipes[1], pipes[1]};
     Status status = process_start(arena, argv, descriptors, 3, &pid, error);
     close(pipes[1]);

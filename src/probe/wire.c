@@ -100,7 +100,7 @@ static ssize_t send_some(int fd, const char *data, size_t size, const int *descr
         char bytes[CMSG_SPACE(sizeof(int) * WIRE_MOST_DESCRIPTORS)];
         struct cmsghdr aligned;
     } control = {0};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+    struct iovec part = {.iov_base = (void *)data, .iov_len = size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     if (count > 0) {
         message.msg_control = control.bytes;

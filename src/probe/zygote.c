@@ -30,6 +30,7 @@ static const char *last_line(Arena *arena, const char *text) {
 }
 
 static Status zygote_failed(Probe *probe, const char *what, Error *error) {
+    what = arena_strdup(probe->arena, what); /* it may be the error's own cause */
     const char *said = last_line(probe->arena, file_tail(probe->arena, probe->log, LOG_TAIL));
     return error_set(error, probe->options.interpreter, "run plumbline doctor", "%s%s%s", what,
                      said[0] == '\0' ? "" : ": ", said);
