@@ -145,7 +145,7 @@ def describe_state(model: torch.nn.Module, registry: FileRegistry, weights: int,
             unwritten.add(number)
     kept = state.attributes(model)
     attribute_numbers = [writer.number(attribute.tensor) for attribute in kept]
-    table = writer.finish(lambda number: number not in unwritten)
+    table = writer.finish(lambda number: number not in unwritten, discard=True)  # the model has served
     return {"state": [{"key": entry.key, "kind": entry.kind, "persistent": entry.persistent,
                        "tensor": table[writer.number(entry.tensor)], "module": entry.path,
                        "module_class": type(entry.module).__module__ + "." + type(entry.module).__qualname__,

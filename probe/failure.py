@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-import traceback
-from types import FrameType
-from typing import Any, Dict, List, Optional
+from types import FrameType, TracebackType
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .registry import FileRegistry
 from .wire import clean
@@ -25,7 +24,7 @@ class Progress:
 
 def report(cause: BaseException, progress: Progress) -> Dict[str, Any]:
     """The content of a `failed` frame."""
-    frames = [frame for frame in traceback.walk_tb(cause.__traceback__)]
+    frames = list(walk(cause.__traceback__))
     shown = [describe(frame, line, progress.registry) for frame, line in frames]
     kept = [each for each in shown if each[0] >= 0]
     if shown and shown[-1][0] < 0 and not is_ours(frames[-1][0]):
@@ -37,6 +36,12 @@ def report(cause: BaseException, progress: Progress) -> Dict[str, Any]:
         kept = kept[:MOST_FRAMES // 2] + kept[-MOST_FRAMES // 2:]
     return {"stage": progress.stage, "type": type(cause).__name__, "message": message(cause), "frames": kept,
             "module": module_path([frame for frame, _ in frames], progress.model)}
+
+
+def walk(trace: Optional[TracebackType]) -> Iterator[Tuple[FrameType, int]]:
+    while trace is not None:
+        yield trace.tb_frame, trace.tb_lineno
+        trace = trace.tb_next
 
 
 def message(cause: BaseException) -> str:

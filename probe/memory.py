@@ -12,7 +12,9 @@ import torch
 
 ALIGNMENT = 64
 WIDEST = 16  # bytes of the widest dtype: views of one storage by other dtypes stay aligned
-MOST_AT_ONCE = 1 << 30  # a write takes less than 2 GiB
+MOST_AT_ONCE = 64 << 20
+MADV_DONTNEED = 4
+LIBC = ctypes.CDLL(None)
 ADD_SEALS, SEAL_SEAL, SEAL_SHRINK, SEAL_GROW, SEAL_WRITE = 1033, 1, 2, 4, 8
 Located = Dict[str, Any]
 
@@ -63,9 +65,10 @@ class TensorWriter:
             self._plain.append(unsupported(tensor) or plain(tensor))
         return self._numbers[id(tensor)]
 
-    def finish(self, written: Any = lambda number: True) -> List[Located]:
+    def finish(self, written: Any = lambda number: True, discard: bool = False) -> List[Located]:
         """Writes the tensors, seals the file, and gives the table. A tensor of which `written(number)` is false has no
-        bytes in the file: its `storage` is null."""
+        bytes in the file: its `storage` is null. With `discard`, tensors lose their values as they are written, so that
+        there is never a second copy of them all."""
         spans: Dict[Any, List[int]] = {}
         for number, tensor in enumerate(self._plain):
             if not isinstance(tensor, str) and written(number):
@@ -77,18 +80,28 @@ class TensorWriter:
         end = 0
         for key, (low, high) in spans.items():
             places[key] = end
-            self._write(low, high - low, end)
+            self._write(low, high - low, end, discard)
             end = -(-(end + high - low) // ALIGNMENT) * ALIGNMENT
         seal(self.descriptor)
         return [{"unsupported": tensor} if isinstance(tensor, str) else locate(tensor, spans, places, written(number))
                 for number, tensor in enumerate(self._plain)]
 
-    def _write(self, address: int, size: int, at: int) -> None:
+    def _write(self, address: int, size: int, at: int, discard: bool) -> None:
         done = 0
         while done < size:
-            count = min(size - done, MOST_AT_ONCE)
-            view = (ctypes.c_char * count).from_address(address + done)
-            done += os.pwrite(self.descriptor, memoryview(view), at + done)
+            view = (ctypes.c_char * min(size - done, MOST_AT_ONCE)).from_address(address + done)
+            count = os.pwrite(self.descriptor, memoryview(view), at + done)
+            if discard:
+                give_back(address + done, count)
+            done += count
+
+
+def give_back(address: int, size: int) -> None:
+    """Frees the whole pages in this range of private memory; they read as zeros afterwards."""
+    low = -(-address // mmap.PAGESIZE) * mmap.PAGESIZE
+    high = (address + size) // mmap.PAGESIZE * mmap.PAGESIZE
+    if high > low:
+        LIBC.madvise(ctypes.c_void_p(low), ctypes.c_size_t(high - low), MADV_DONTNEED)
 
 
 def plain(tensor: torch.Tensor) -> torch.Tensor:

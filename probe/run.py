@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from . import state, values
 from .describe import Loaded, argument_names, forward_arguments
 from .failure import Progress
-from .memory import TensorReader, TensorWriter, read_all
+from .memory import TensorReader, TensorWriter, read_all, unsupported
 from .registry import FileRegistry
 from .tracer import Tracer
 
@@ -133,12 +133,12 @@ class ChangeWatch:
 class Snapshot:
     def __init__(self, name: str, tensor: torch.Tensor, with_bytes: bool) -> None:
         self.name, self.tensor = name, tensor
-        self.version = tensor._version
-        self.copy = tensor.detach().clone() if with_bytes else None
+        self.version = -1 if tensor.is_inference() else tensor._version
+        self.copy = tensor.detach().clone() if with_bytes and unsupported(tensor) is None else None
 
     def changed(self) -> bool:
         if self.copy is None:
-            return self.tensor._version != self.version
+            return self.version >= 0 and self.tensor._version != self.version
         if self.tensor.shape != self.copy.shape or self.tensor.dtype != self.copy.dtype:
             return True
         return not torch.equal(raw(self.tensor), raw(self.copy))
