@@ -10,7 +10,7 @@ import tempfile
 import textwrap
 import traceback
 
-from driver import NO_SANDBOX, Probe, Program, memory_file, tensor_bytes
+from driver import NO_SANDBOX, Probe, Program, memory_file, receive, send, tensor_bytes
 
 HEAD = "import torch, torch.nn as nn, torch.nn.functional as F\n"
 INPUT = "def get_inputs(): return [torch.randn(4, 8)]\n"
@@ -471,6 +471,33 @@ def test_transformers_gpt2(probe):
     assert first == run_bytes(program, described, initialise=True) == run_bytes(program, described, trace=True)
 
 
+def test_torchvision_resnet(probe):
+    if not any(os.path.isdir(os.path.join(path, "torchvision")) for path in probe.hello["site_paths"]):
+        raise Skipped("torchvision is not installed")
+    program = original(probe, """
+        from torchvision.models import resnet18
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.m = resnet18(weights=None)
+            def forward(self, x):
+                return self.m(x)
+        def get_inputs(): return [torch.randn(1, 3, 64, 64)]
+        """)
+    described = done(program.describe([42]))
+    assert described["random_construction"] is False
+    first = run_bytes(program, described)
+    assert first == run_bytes(program, described, initialise=True) == run_bytes(program, described, trace=True)
+
+
+def test_preloaded_modules_are_there(probe):
+    send(probe.connection, {"preload": ["import colorsys", "import no_such_module"]})
+    rows = receive(probe.connection)["preloaded"]
+    assert rows[0]["error"] is None and "no_such_module" in rows[1]["error"]
+    program = original(probe, "import sys; assert 'colorsys' in sys.modules\n" + model("pass", "return x"))
+    done(program.describe([42]))
+
+
 def tests_of(python):
     probe = Probe(python)
     passed, failures, skipped = 0, 0, 0
@@ -480,7 +507,7 @@ def tests_of(python):
                 test(probe)
                 passed += 1
             except Skipped as cause:
-                print("%s: skipped: %s" % (name, cause))
+                print("skipped %s: %s" % (name, cause))
                 skipped += 1
             except Exception:
                 print("%s: %s (torch %s)" % (name, traceback.format_exc(), probe.hello["torch"]))
