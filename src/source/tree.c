@@ -27,6 +27,27 @@ static const char *const CONSTANT_NAMES[] = {
     [CONSTANT_BYTES] = "bytes", [CONSTANT_ELLIPSIS] = "ellipsis",
 };
 
+static const struct {
+    NodeKind node;
+    FieldName field;
+    int kind;
+} SHAPES[] = {
+#define SHAPE(class, field, kind) {NODE_##class, FIELD_##field, FIELD_IS_##kind},
+#include "shapes.def"
+#undef SHAPE
+};
+
+/* Lists that go side by side. */
+static const struct {
+    NodeKind node;
+    FieldName first, second;
+} PAIRS[] = {
+    {NODE_Compare, FIELD_ops, FIELD_comparators},
+    {NODE_Dict, FIELD_keys, FIELD_values},
+    {NODE_arguments, FIELD_kwonlyargs, FIELD_kw_defaults},
+    {NODE_MatchClass, FIELD_kwd_attrs, FIELD_kwd_patterns},
+};
+
 typedef struct Decoder {
     Arena *arena;
     const Source *source;
@@ -105,7 +126,9 @@ static Status decode_list(Decoder *decoder, const json_t *json, Node *node, size
     field->items = ARENA_ARRAY(decoder->arena, Node *, field->count + 1);
     for (size_t i = 0; i < field->count; i++) {
         const json_t *item = json_array_get(json, i);
-        if (!json_is_null(item) && decode_node(decoder, item, node, depth + 1, &field->items[i]) != STATUS_OK)
+        if (json_is_null(item) && (field->name == FIELD_keys || field->name == FIELD_kw_defaults))
+            continue;
+        if (decode_node(decoder, item, node, depth + 1, &field->items[i]) != STATUS_OK)
             return STATUS_ERROR;
     }
     return STATUS_OK;
@@ -131,6 +154,22 @@ static Status decode_field(Decoder *decoder, const char *key, const json_t *json
         return STATUS_OK;
     default: return malformed(decoder, "a field is a node, a list, a name or a whole number");
     }
+}
+
+/* Rules rely on it that a node has the fields of its class. */
+static Status check_shape(Decoder *decoder, const Node *node) {
+    for (size_t i = 0; i < COUNT_OF(SHAPES); i++) {
+        if (SHAPES[i].node != node->kind)
+            continue;
+        const Field *field = node_field(node, SHAPES[i].field);
+        if (field == NULL || (int)field->kind != SHAPES[i].kind)
+            return malformed(decoder, "a node lacks a field of its class");
+    }
+    for (size_t i = 0; i < COUNT_OF(PAIRS); i++)
+        if (PAIRS[i].node == node->kind &&
+            node_list(node, PAIRS[i].first)->count != node_list(node, PAIRS[i].second)->count)
+            return malformed(decoder, "two lists that belong together differ in length");
+    return STATUS_OK;
 }
 
 static Status decode_node(Decoder *decoder, const json_t *json, Node *parent, size_t depth, Node **out) {
@@ -159,7 +198,7 @@ static Status decode_node(Decoder *decoder, const json_t *json, Node *parent, si
             decode_field(decoder, key, value, node, depth) != STATUS_OK)
             return STATUS_ERROR;
     }
-    return STATUS_OK;
+    return check_shape(decoder, node);
 }
 
 static Status syntax_error(Decoder *decoder, const json_t *cause) {
