@@ -30,7 +30,8 @@ Finding *judge_report(Judge *judge, const Rule *rule, Severity severity, int fil
             call->module_call == NO_NUMBER
                 ? ""
                 : judge->trace->modules[judge->trace->module_calls[call->module_call].module].path;
-        finding->where = *path != '\0'      ? text_printable(judge->findings->arena, path, strlen(path))
+        finding->where = *path != '\0' && *path != '?'
+                             ? text_printable(judge->findings->arena, path, strlen(path))
                          : call->in_forward ? "forward"
                                             : "__init__";
     }

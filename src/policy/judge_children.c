@@ -264,7 +264,8 @@ static bool *unreached_modules(Arena *arena, const Trace *trace) {
     }
     bool *unreached = ARENA_ARRAY(arena, bool, trace->module_count);
     for (size_t m = 0; m < trace->module_count; m++)
-        unreached[m] = *trace->modules[m].path != '\0' && !table_has(reached, trace->modules[m].path);
+        unreached[m] = *trace->modules[m].path != '\0' && *trace->modules[m].path != '?' &&
+                       !table_has(reached, trace->modules[m].path);
     return unreached;
 }
 
@@ -368,7 +369,8 @@ static void judge_modules(Judge *judge) {
     const Trace *trace = judge->trace;
     for (size_t m = 0; m < trace->module_count; m++) {
         const TraceModule *module = &trace->modules[m];
-        bool allowed = judge->module_inside[m] || module->file >= 0;
+        bool allowed = judge->module_inside[m] || module->file >= 0 ||
+                       *module->path == '?'; /* not of the model: its calls are judged */
         for (size_t i = 0; i < COUNT_OF(ALLOWED); i++)
             allowed = allowed || strcmp(module->class, ALLOWED[i]) == 0;
         if (allowed)

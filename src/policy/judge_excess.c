@@ -72,20 +72,29 @@ typedef struct Budget { /* how often the original does what refactored.py does *
     Table *by_family;   /* for the findings: with what may be written as arithmetic */
 } Budget;
 
-static Budget budget_of(Arena *arena, const Flow *flow) {
+static size_t count_calls(const Flow *flow, const char *canonical) {
+    size_t count = 0;
+    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++)
+        count += strcmp(flow_operator(flow, i)->canonical, canonical) == 0;
+    return count;
+}
+
+static Budget budget_of(Arena *arena, const Flow *flow, const Flow *candidate) {
     Budget budget = {table_new(arena), table_new(arena)};
-    size_t allowance = 0;
     for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++) {
         const char *canonical = flow_operator(flow, i)->canonical;
-        if (IS_ONE_OF(canonical, WRITTEN_AS_ARITHMETIC))
-            allowance += EACH_WRITTEN_AS;
         if (!handles_data(flow, i, is_plumbing))
             continue;
         ++*counter(arena, budget.by_operator, canonical);
         ++*counter(arena, budget.by_family, family(canonical));
     }
-    *counter(arena, budget.by_family, "add") += allowance;
-    *counter(arena, budget.by_family, "mul") += allowance;
+    for (size_t i = 0; i < COUNT_OF(WRITTEN_AS_ARITHMETIC); i++) {
+        size_t there = count_calls(flow, WRITTEN_AS_ARITHMETIC[i]);
+        size_t here = count_calls(candidate, WRITTEN_AS_ARITHMETIC[i]);
+        size_t allowance = there > here ? EACH_WRITTEN_AS * (there - here) : 0;
+        *counter(arena, budget.by_family, "add") += allowance;
+        *counter(arena, budget.by_family, "mul") += allowance;
+    }
     return budget;
 }
 
@@ -97,8 +106,15 @@ static bool spend(Arena *arena, Table *table, const char *key) {
     return true;
 }
 
+typedef struct Doing { /* of one operator on data, by refactored.py */
+    size_t count;
+    const TraceCall *first;
+    Table *lines;
+} Doing;
+
 typedef struct Excess {
     Judge *judge;
+    Table *doings; /* by operator: Doing */
     Budget budget;
     uint32_t *chains; /* by storage: how many excess operators have fed one another */
     Table *lines;     /* "file:line operator" -> count of excess calls */
@@ -130,13 +146,44 @@ static void report_excess(Excess *excess, size_t index, uint32_t chain) {
     char *key = arena_printf(judge->arena, "%d:%d %s", call->file, call->line, shown);
     size_t times = ++*counter(judge->arena, excess->lines, key);
     excess->total++;
-    if (chain > HANDFUL)
+    if (chain == HANDFUL + 1)
         judge_report(judge, &RULE_OP_ARITHMETIC, SEVERITY_VIOLATION, call->file, call->line, call,
                      "%s ends a chain of more than %d operators on data that the original has no like for",
                      shown, HANDFUL);
     else if (times == HANDFUL + 1)
         judge_report(judge, &RULE_OP_ARITHMETIC, SEVERITY_VIOLATION, call->file, call->line, call,
                      "%s is done to data again and again here, and the original has no like for it", shown);
+}
+
+static void note_doing(Excess *excess, const char *canonical, const TraceCall *call) {
+    Arena *arena = excess->judge->arena;
+    Doing *doing = table_get(excess->doings, canonical);
+    if (doing == NULL) {
+        doing = ARENA_NEW(arena, Doing);
+        *doing = (Doing){.first = call, .lines = table_new(arena)};
+        table_put(excess->doings, canonical, doing);
+    }
+    doing->count++;
+    table_put(doing->lines, arena_printf(arena, "%d", call->line), TABLE_PRESENT);
+}
+
+/* What is done more often than in the original, with its lines. */
+static void list_doings(Excess *excess) {
+    enum { MOST_LINES = 12 };
+    Judge *judge = excess->judge;
+    for (size_t i = 0; i < excess->doings->count; i++) {
+        const Doing *doing = excess->doings->items[i].value;
+        size_t there = *counter(judge->arena, excess->budget.by_operator, excess->doings->items[i].key);
+        if (doing->count <= there)
+            continue;
+        Text lines = text_new(judge->arena);
+        for (size_t l = 0; l < doing->lines->count && l < MOST_LINES; l++)
+            text_printf(&lines, l == 0 ? "%s" : ", %s", doing->lines->items[l].key);
+        judge_report(judge, &RULE_STEP_TESTED_ARITHMETIC, SEVERITY_NOTE, doing->first->file,
+                     doing->first->line, doing->first,
+                     "refactored.py does %s to data %zu times (line %s), the original %zu times",
+                     excess->doings->items[i].key, doing->count, lines.data, there);
+    }
 }
 
 static void follow_call(Excess *excess, size_t index) {
@@ -152,21 +199,29 @@ static void follow_call(Excess *excess, size_t index) {
     if (handles_data(flow, index, is_plumbing)) {
         const char *canonical = flow_operator(flow, index)->canonical;
         bool counted = class == OPERATOR_ARITHMETIC || class == OPERATOR_MASK;
-        if (!spend(judge->arena, excess->budget.by_operator, canonical) && counted)
-            judge_report(judge, &RULE_STEP_TESTED_ARITHMETIC, SEVERITY_NOTE, call->file, call->line, call,
-                         "%s on data, for which the original has no like", flow_operator(flow, index)->shown);
-        if (!spend(judge->arena, excess->budget.by_family, family(canonical)) && counted)
+        if (counted)
+            note_doing(excess, canonical, call);
+        if (counted && !spend(judge->arena, excess->budget.by_family, family(canonical)))
             report_excess(excess, index, ++chain);
     }
     set_chain(excess, call, chain);
 }
 
-/* Names of what one side computes. */
+/* Names of what one side computes from data, each with the number of a call, from 1. */
 static Table *computed_names(Arena *arena, const Flow *flow, const bool *only) {
     Table *names = table_new(arena);
     for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++)
         if (flow_computes(flow, i) && (only == NULL || only[i]))
             table_put(names, flow_operator(flow, i)->canonical, (void *)(i + 1));
+    return names;
+}
+
+/* Names of everything that it computes, from known values and at construction too. */
+static Table *all_computed_names(Arena *arena, const Flow *flow) {
+    Table *names = table_new(arena);
+    for (size_t i = 0; i < flow->trace->call_count; i++)
+        if (flow_is_compute(flow->classes[i]))
+            table_put(names, flow_operator(flow, i)->canonical, TABLE_PRESENT);
     return names;
 }
 
@@ -216,14 +271,15 @@ static void judge_extra(Judge *judge, const Table *original, const Table *childr
 void judge_excess(Judge *judge) {
     const Trace *trace = judge->trace;
     Excess excess = {.judge = judge,
-                     .budget = budget_of(judge->arena, &judge->original_flow),
+                     .budget = budget_of(judge->arena, &judge->original_flow, &judge->flow),
                      .chains = ARENA_ARRAY(judge->arena, uint32_t, trace->storage_count),
-                     .lines = table_new(judge->arena)};
+                     .lines = table_new(judge->arena),
+                     .doings = table_new(judge->arena)};
     for (size_t i = trace->forward_start; i < trace->call_count; i++)
         follow_call(&excess, i);
-    const Table *original = computed_names(judge->arena, &judge->original_flow, NULL);
+    list_doings(&excess);
     const Table *children = computed_names(judge->arena, &judge->flow, judge->flow.by_child);
     if (excess.total > 0)
-        judge_missing(judge, original, children);
-    judge_extra(judge, original, children);
+        judge_missing(judge, computed_names(judge->arena, &judge->original_flow, NULL), children);
+    judge_extra(judge, all_computed_names(judge->arena, &judge->original_flow), children);
 }

@@ -93,7 +93,7 @@ static void begin_forward(Flow *flow) {
         bool uniform = (*marks & UNIFORM) != 0 && tensor->floating;
         bool state = tensor->made_by == SIZE_MAX || written[tensor->storage.number] || uniform ||
                      (*marks & DATA) != 0 || (flow->child_state != NULL && flow->child_state[i]);
-        *marks = state ? FROM_BUFFER : (uint16_t)(*marks & ~UNIFORM);
+        *marks = state ? FROM_BUFFER : (uint16_t)(*marks & ~(UNIFORM | UNWRITTEN));
     }
 }
 
@@ -281,6 +281,12 @@ static uint16_t marks_of_result(const Flow *flow, const TraceCall *call, size_t 
     return marks;
 }
 
+static bool leaves_unwritten(const OperatorFacts *operator) {
+    static const char *const NAMES[] = {"empty", "empty_like", "new_empty", "empty_strided",
+                                        "new_empty_strided"};
+    return IS_ANY_OF(operator->canonical, NAMES);
+}
+
 static bool is_used(const Flow *flow, const TraceCall *call, uint32_t storage) {
     for (size_t u = 0; u < call->use_count; u++)
         if (storage_of(flow, call->uses[u]) == storage)
@@ -309,7 +315,8 @@ static void mark_storage(Flow *flow, const TraceCall *call, size_t index, Tensor
     size_t computed_by = first_computation(flow, call, index);
     if (is_used(flow, call, storage))
         flow->storage_marks[storage] &= (uint16_t)~UNIFORM;
-    flow->storage_marks[storage] |= marks;
+    flow->storage_marks[storage] &= (uint16_t)~UNWRITTEN;
+    flow->storage_marks[storage] |= leaves_unwritten(flow_operator(flow, index)) ? marks | UNWRITTEN : marks;
     if ((marks & KNOWN_COMPUTED) != 0)
         flow->computed_by[storage] = computed_by;
 }

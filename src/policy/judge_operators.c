@@ -218,6 +218,27 @@ static void judge_stale(Judge *judge, size_t index) {
     }
 }
 
+/* Memory that nothing has written has no origin (SOUNDNESS 2). */
+static void judge_unwritten(Judge *judge, size_t index) {
+    const Trace *trace = judge->trace;
+    const TraceCall *call = &trace->calls[index];
+    OperatorClass class = judge->flow.classes[index];
+    if (!trace->live_calls[index] || class == OPERATOR_VIEW || class == OPERATOR_METADATA ||
+        class == OPERATOR_CREATION)
+        return;
+    for (size_t u = 0; u < call->use_count; u++) {
+        bool written = false;
+        for (size_t w = 0; w < call->written_count; w++)
+            written = written || trace->tensors[call->written[w].number].storage.number ==
+                                     trace->tensors[call->uses[u].number].storage.number;
+        if (!written && flow_uses_value(&judge->flow, call, u) &&
+            (flow_marks(&judge->flow, call->uses[u]) & UNWRITTEN) != 0)
+            judge_report(judge, &RULE_TRACE_UNKNOWN, SEVERITY_VIOLATION, call->file, call->line, call,
+                         "%s reads memory that nothing has written",
+                         flow_operator(&judge->flow, index)->shown);
+    }
+}
+
 static bool forward_writes_what_stays(const Trace *trace) {
     for (size_t i = trace->forward_start; i < trace->call_count; i++)
         if (writes_what_stays(trace, &trace->calls[i]))
@@ -251,6 +272,8 @@ void judge_operators(Judge *judge) {
                 judge_writing(judge, i);
             if ((judge->flow.call_marks[i] & STALE) != 0)
                 judge_stale(judge, i);
+            if ((judge->flow.call_marks[i] & UNWRITTEN) != 0)
+                judge_unwritten(judge, i);
         }
         if (judge_is_own_call(judge, i) && judge->flow.classes[i] != OPERATOR_IGNORED)
             judge_own_call(judge, i);

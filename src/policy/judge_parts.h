@@ -18,7 +18,8 @@ typedef enum Mark {
     KNOWN_COMPUTED = 1 << 7, /* known, floating, and computed outside a child */
     UNIFORM = 1 << 8,        /* zeros, ones, full: as a buffer, it is state */
     DATA_SHAPE = 1 << 9,     /* its shape depends on elements of data */
-    ONLY_TESTED = 1 << 10    /* any, all of data: for a test, not as a value */
+    ONLY_TESTED = 1 << 10,   /* any, all of data: for a test, not as a value */
+    UNWRITTEN = 1 << 11      /* empty, and nothing has written into it */
 } Mark;
 
 typedef struct OperatorFacts { /* of one name in a trace */

@@ -20,7 +20,7 @@ const Rule RULE_STEP_EXTRA_COMPUTE = {"step.extra-compute",
                                       "take it out: the original doesn't compute it", "soundness 16"};
 const Rule RULE_STEP_TESTED_ARITHMETIC = {
     "step.more-arithmetic", "arithmetic on data that the original has no like for is listed",
-    "nothing need be done, but the step can't be proved so", "policy: Classes of operator"};
+    "nothing need be done: it is listed because the step is only tested", "policy: Classes of operator"};
 const Rule RULE_OP_ARITHMETIC = {
     "op.arithmetic-as-compute", "arithmetic in refactored.py doesn't add up to a computation",
     "move the computation into a child component", "policy: Classes of operator"};
