@@ -16,4 +16,7 @@ extern const Rule *const OPERATOR_RULES[];
  * is operator_canonical's spelling. Never NULL. */
 const char *operator_advice(const char *canonical, OperatorClass class);
 
+/* Whether ops/operators.txt has the name: compute that it lists is surely torch's. */
+bool operator_is_listed(const char *name);
+
 #endif

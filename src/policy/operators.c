@@ -1,5 +1,5 @@
 /* Operator classes: looking names up in ops/operators.txt, whose rows are compiled in. */
-#include "policy.h"
+#include "operator_rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +84,10 @@ OperatorClass operator_class(const char *name) {
     if (row != NULL)
         return row->class;
     return text_starts(without_namespace(name), FUNCTIONAL) ? OPERATOR_FORBIDDEN : OPERATOR_COMPUTE;
+}
+
+bool operator_is_listed(const char *name) {
+    return find_row(name) != NULL;
 }
 
 const char *operator_class_name(OperatorClass class) {
