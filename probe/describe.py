@@ -26,11 +26,12 @@ class Loaded:
         progress.stage, progress.registry = "load", registry
         self.work, self.registry, self.progress = work, registry, progress
         self.is_original = registry.role == "original"
-        self.seed(work["seed"])
+        self.construct_seed = work.get("construct_seed", work["seed"])
+        self.seed(self.construct_seed)
         self.module = importer.load(registry, work["program"].get("search", []))
         self.kind = construct.find_class(self.module, work["program"]["class_names"])
         progress.stage = "construct"
-        self.seed(work["seed"])
+        self.seed(self.construct_seed)
         if work.get("init") is None:
             self.arguments, self.keywords = construct.own_init_inputs(self.module)
         else:
@@ -42,7 +43,7 @@ class Loaded:
 
     def construct(self, phase: ContextManager[None]) -> None:
         """Sets `model`, `initial_values_matter` and `seconds`."""
-        self.seed(self.work["seed"])
+        self.seed(self.construct_seed)
         started = time.monotonic()
         self.model, self.initial_values_matter = construct.construct(self.kind, self.arguments, self.keywords,
                                                                      self.work["initialise"], phase)

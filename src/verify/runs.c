@@ -137,6 +137,7 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
                 Work *work, Error *error) {
     *work = (Work){.side = side};
     work->work = work_json(settings, side, "run", request->seed, request->initialise);
+    set(work->work, "construct_seed", json_integer((json_int_t)request->construct_seed));
     set(work->work, "mode", json_string(settings->train ? "train" : "eval"));
     set(work->work, "weights", json_incref((json_t *)request->weights));
     static const char *const parts[] = {"args", "kwargs", "tensors"};

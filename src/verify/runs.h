@@ -76,7 +76,7 @@ MUST_USE Status work_describe(Arena *arena, const RunSettings *settings, const S
 /* `weights`: the list of the protocol, in `weights_file`; `trial`: {"args", "kwargs", "tensors"} in
  * `inputs_file`. */
 typedef struct RunRequest {
-    uint64_t seed;
+    uint64_t seed, construct_seed; /* of forward; of construction, as it was described */
     const InitInputs *init; /* NULL: the file's own */
     const json_t *weights, *trial;
     MemoryFile *weights_file, *inputs_file;

@@ -67,6 +67,7 @@ static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutp
 static Status run_pair(StepState *step, const PairRequest *request, Pair *pair, Error *error) {
     *pair = (Pair){0};
     RunRequest run = {.seed = request->seed,
+                      .construct_seed = step->options->seed,
                       .weights = step->original_weights,
                       .trial = request->trial,
                       .weights_file = request->weights,

@@ -133,6 +133,13 @@ def test_initialise_false_fills_nothing(probe):
     assert tensor_bytes(program.files["weights"], described["state"][0]["tensor"]) == bytes(32)
 
 
+def test_construction_repeats_in_every_trial(probe):
+    program = original(probe, model("self.k = torch.rand(8)", "return x * 0 + self.k"))
+    described = done(program.describe([42, 43]))
+    first = run_bytes(program, described, seed=42, initialise=True)
+    assert first == run_bytes(program, described, seed=43, trial=1, initialise=True)
+
+
 def test_an_unknown_key_and_a_wrong_shape_are_errors(probe):
     program = original(probe, model("self.a = nn.Linear(8, 8)", "return self.a(x)"))
     described = done(program.describe([42]))

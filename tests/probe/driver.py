@@ -2,11 +2,9 @@
 
 import array
 import json
-import mmap
 import os
 import socket
 import struct
-import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROBE = os.path.join(ROOT, "probe")
@@ -117,8 +115,8 @@ class Program:
         self.outputs = memory_file()
         files = {"bundle": self.bundle, "weights": owner.files["weights"], "inputs": owner.files["inputs"],
                  "outputs": self.outputs}
-        return self.probe.cell({"kind": "run", "program": self.program, "seed": seed, "init": None, "device": "cpu",
-                                "mode": mode, "initialise": initialise, "weights": rows, "args": trial["args"],
+        return self.probe.cell({"kind": "run", "program": self.program, "seed": seed, "construct_seed": 42, "init": None,
+                                "device": "cpu", "mode": mode, "initialise": initialise, "weights": rows, "args": trial["args"],
                                 "kwargs": trial["kwargs"], "tensors": trial["tensors"], "trace": trace,
                                 "float64": float64}, files)
 
