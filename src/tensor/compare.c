@@ -2,8 +2,10 @@
  *
  * Elements are taken in row-major order, in chunks that stay in the first-level cache and blocks of chunks. A
  * block is tallied by one thread, and the tallies are merged in the order of blocks: so sums round the same
- * for any number of threads. Within a chunk: equal bytes need no arithmetic; finite numbers go through a
- * vectorised loop on doubles (exact for every smaller float); whatever is left goes element by element. */
+ * for any number of threads. Within a chunk: equal bytes need no arithmetic; finite floats go through
+ * vectorised loops, float64 in its own arithmetic and all others in that of float32; whatever is left goes
+ * element by element, in that of float64.
+ */
 #include "tensor.h"
 
 #include <assert.h>
@@ -13,17 +15,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#if !defined(__clang__)
-#pragma GCC optimize("O3")
+/* Multiply and add are not fused: the search for the first mismatch must find what the loop before it
+ * counted. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#else
+#pragma GCC optimize("O3", "fp-contract=off")
 #endif
 #if defined(__x86_64__)
-#define FOR_WIDE_VECTORS __attribute__((target_clones("avx2", "default")))
+#define FOR_WIDE_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define FOR_WIDE_VECTORS
 #endif
 #define INLINED static inline __attribute__((always_inline))
 
-enum { CHUNK = 1024, BLOCK = 64 * CHUNK, LARGEST_ITEM = 16, LANES = 4 };
+enum { CHUNK = 1024, BLOCK = 64 * CHUNK, LARGEST_ITEM = 16, LANES = 8 };
 
 typedef struct Tally {
     int64_t mismatches, nonfinite_mismatches, finite_pairs;
@@ -39,8 +45,8 @@ typedef struct Job {
     const TensorView *original, *candidate;
     bool original_contiguous, candidate_contiguous;
     Tolerance tolerance;
-    double small_values[256]; /* the value of every pattern of an 8-bit float */
-    Tally *tallies;           /* by block */
+    float small_values[256]; /* the value of every pattern of an 8-bit float */
+    Tally *tallies;          /* by block */
     int64_t block_count;
     atomic_int_fast64_t next_block;
 } Job;
@@ -48,11 +54,12 @@ typedef struct Job {
 typedef struct Scratch { /* a thread's own */
     _Alignas(64) uint8_t original[CHUNK * LARGEST_ITEM];
     _Alignas(64) uint8_t candidate[CHUNK * LARGEST_ITEM];
-    _Alignas(64) double x[CHUNK + LANES], y[CHUNK + LANES];
+    _Alignas(64) float x[CHUNK], y[CHUNK];
+    _Alignas(64) double gaps[CHUNK + LANES]; /* or floats */
 } Scratch;
 
-/* ---- Widening to double ------------------------------------------------------------------- */
-INLINED double half_to_double(uint16_t half) {
+/* ---- Small floats ------------------------------------------------------------------------- */
+INLINED float half_to_float(uint16_t half) {
     uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
     float scaled;
     memcpy(&scaled, &bits, 4);
@@ -64,43 +71,47 @@ INLINED double half_to_double(uint16_t half) {
     return scaled;
 }
 
-INLINED double brain_to_double(uint16_t brain) {
+INLINED float brain_to_float(uint16_t brain) {
     uint32_t bits = (uint32_t)brain << 16;
     float value;
     memcpy(&value, &bits, 4);
     return value;
 }
 
-INLINED void widen(const Job *job, const void *raw, int64_t count, double *restrict to) {
+/* The chunk as float32: itself, or widened into `room`. */
+INLINED const float *as_floats(const Job *job, const void *raw, int64_t count, float *restrict room) {
     switch (job->original->dtype) {
-    case DTYPE_FLOAT64: memcpy(to, raw, (size_t)count * sizeof *to); break;
-    case DTYPE_FLOAT32:
-        for (int64_t i = 0; i < count; i++)
-            to[i] = ((const float *)raw)[i];
-        break;
+    case DTYPE_FLOAT32: return raw;
     case DTYPE_FLOAT16:
         for (int64_t i = 0; i < count; i++)
-            to[i] = half_to_double(((const uint16_t *)raw)[i]);
-        break;
+            room[i] = half_to_float(((const uint16_t *)raw)[i]);
+        return room;
     case DTYPE_BFLOAT16:
         for (int64_t i = 0; i < count; i++)
-            to[i] = brain_to_double(((const uint16_t *)raw)[i]);
-        break;
+            room[i] = brain_to_float(((const uint16_t *)raw)[i]);
+        return room;
     default:
         for (int64_t i = 0; i < count; i++)
-            to[i] = job->small_values[((const uint8_t *)raw)[i]];
+            room[i] = job->small_values[((const uint8_t *)raw)[i]];
+        return room;
     }
-    for (int64_t i = count; i < count + LANES; i++)
-        to[i] = 0;
 }
 
-INLINED bool all_finite(const double *values, int64_t count) {
-    int64_t nonfinite = 0;
-    const int64_t exponent = 0x7ff0000000000000;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t bits;
-        memcpy(&bits, &values[i], 8);
-        nonfinite += (bits & exponent) == exponent;
+#define COUNT_NONFINITE(type, exponent)                                                                      \
+    for (int64_t i = 0; i < count; i++)                                                                      \
+        nonfinite += (((const type *)raw)[i] & (exponent)) == (exponent);                                    \
+    break
+
+INLINED bool all_finite(const Job *job, const void *raw, int64_t count) {
+    uint32_t nonfinite = 0;
+    switch (job->original->dtype) {
+    case DTYPE_FLOAT64: COUNT_NONFINITE(uint64_t, 0x7ff0000000000000U);
+    case DTYPE_FLOAT32: COUNT_NONFINITE(uint32_t, 0x7f800000U);
+    case DTYPE_FLOAT16: COUNT_NONFINITE(uint16_t, 0x7c00);
+    case DTYPE_BFLOAT16: COUNT_NONFINITE(uint16_t, 0x7f80);
+    default:
+        for (int64_t i = 0; i < count; i++)
+            nonfinite += !isfinite(job->small_values[((const uint8_t *)raw)[i]]);
     }
     return nonfinite == 0;
 }
@@ -116,7 +127,16 @@ INLINED bool all_finite(const double *values, int64_t count) {
                                  : (unsigned_type)((unsigned_type)b_order - (unsigned_type)a_order);         \
     }                                                                                                        \
     INLINED uint64_t name##_max_apart(const type *a, const type *b, int64_t count) {                         \
-        unsigned_type most = 0;                                                                              \
+        unsigned_type most = 0, signs = 0;                                                                   \
+        for (int64_t i = 0; i < count; i++) { /* of one sign: the bits are in order already */               \
+            type apart = (type)((unsigned_type)a[i] - (unsigned_type)b[i]);                                  \
+            unsigned_type size = (unsigned_type)(apart < 0 ? -(unsigned_type)apart : (unsigned_type)apart);  \
+            signs |= (unsigned_type)(a[i] ^ b[i]);                                                           \
+            most = size > most ? size : most;                                                                \
+        }                                                                                                    \
+        if (signs >> (8 * sizeof(type) - 1) == 0)                                                            \
+            return most;                                                                                     \
+        most = 0;                                                                                            \
         for (int64_t i = 0; i < count; i++) {                                                                \
             unsigned_type apart = name##_apart(a[i], b[i]);                                                  \
             most = apart > most ? apart : most;                                                              \
@@ -147,64 +167,101 @@ INLINED uint64_t max_ulp(Dtype dtype, const void *a, const void *b, int64_t coun
     }
 }
 
-/* ---- Finite floats: the vectorised loop --------------------------------------------------- */
-typedef double Doubles __attribute__((vector_size(LANES * 8)));
-typedef int64_t Masks __attribute__((vector_size(LANES * 8)));
-
+/* ---- Finite floats: the vectorised loops --------------------------------------------------- */
 typedef struct ChunkResult {
-    int64_t mismatches;
-    double sum, max_abs, max_rel;
+    int64_t mismatches, farther; /* farther: relatively so than all before */
+    double sum, max_abs;
 } ChunkResult;
 
-INLINED void compare_finite(const double *x, const double *y, int64_t count, Tolerance tolerance,
-                            ChunkResult *result) {
-    const Masks magnitude = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
-    Doubles sum = {0}, most = {0}, most_rel = {0};
-    Masks misses = {0};
-    for (int64_t i = 0; i < count; i += LANES) { /* past `count` lie zeros */
-        Doubles a, b;
-        memcpy(&a, x + i, sizeof a);
-        memcpy(&b, y + i, sizeof b);
-        Doubles difference = (Doubles)((Masks)(a - b) & magnitude);
-        Doubles size = (Doubles)((Masks)a & magnitude);
-        misses += difference > tolerance.atol + tolerance.rtol * size;
-        sum += difference;
-        Masks more = difference > most;
-        most = (Doubles)(((Masks)difference & more) | ((Masks)most & ~more));
-        Doubles relative = (Doubles)((Masks)(difference / size) & (size > 0));
-        more = relative > most_rel;
-        most_rel = (Doubles)(((Masks)relative & more) | ((Masks)most_rel & ~more));
+/* Fills gaps with |x - y|, and returns false if there was a NaN or Inf on a side (or a gap that overflows),
+ * in which case the result means nothing. Absolute floats are in the order of their bits, NaN and Inf above
+ * the finite. */
+#define COMPARE_FINITE(name, real, whole, absolute, infinity)                                                \
+    typedef real name##_lanes __attribute__((vector_size(LANES * sizeof(real))));                            \
+    INLINED bool compare_##name(const real *restrict x, const real *restrict y, int64_t count,               \
+                                Tolerance tolerance, double max_rel, real *restrict gaps,                    \
+                                ChunkResult *result) {                                                       \
+        const real rtol = (real)tolerance.rtol, atol = (real)tolerance.atol, least = (real)max_rel;          \
+        whole most = 0, mismatches = 0, farther = 0;                                                         \
+        for (int64_t i = 0; i < count; i++) {                                                                \
+            real gap = absolute(x[i] - y[i]), size = absolute(x[i]);                                         \
+            whole bits;                                                                                      \
+            memcpy(&bits, &gap, sizeof bits);                                                                \
+            most = bits > most ? bits : most;                                                                \
+            mismatches += gap > atol + rtol * size;                                                          \
+            farther += gap > least * size;                                                                   \
+            gaps[i] = gap;                                                                                   \
+        }                                                                                                    \
+        if (most >= (infinity))                                                                              \
+            return false;                                                                                    \
+        memset(gaps + count, 0, LANES * sizeof *gaps);                                                       \
+        Doubles sums = {0};                                                                                  \
+        for (int64_t i = 0; i < count; i += LANES) {                                                         \
+            name##_lanes lanes;                                                                              \
+            memcpy(&lanes, gaps + i, sizeof lanes);                                                          \
+            sums += __builtin_convertvector(lanes, Doubles);                                                 \
+        }                                                                                                    \
+        real max_abs;                                                                                        \
+        memcpy(&max_abs, &most, sizeof max_abs);                                                             \
+        *result = (ChunkResult){mismatches, farther, sum_of_lanes(&sums), max_abs};                          \
+        return true;                                                                                         \
+    }                                                                                                        \
+    /* Where in the chunk, and how far relatively, is asked only where it is more than before. */            \
+    static void tally_##name(const Job *job, const real *x, const real *gaps, int64_t first, int64_t count,  \
+                             const ChunkResult *result, Tally *tally) {                                      \
+        const real rtol = (real)job->tolerance.rtol, atol = (real)job->tolerance.atol;                       \
+        int64_t at = 0;                                                                                      \
+        if (result->mismatches > 0 && tally->first < 0) {                                                    \
+            while (!(gaps[at] > atol + rtol * absolute(x[at])))                                              \
+                at++;                                                                                        \
+            tally->first = first + at;                                                                       \
+        }                                                                                                    \
+        if (result->max_abs > tally->worst_difference) {                                                     \
+            for (at = 0; gaps[at] != (real)result->max_abs; at++) {                                          \
+            }                                                                                                \
+            tally->worst = first + at;                                                                       \
+            tally->worst_difference = result->max_abs;                                                       \
+        }                                                                                                    \
+        for (int64_t i = 0; i < count && result->farther > 0; i++) {                                         \
+            if (x[i] != 0)                                                                                   \
+                tally->max_rel = fmax(tally->max_rel, (double)gaps[i] / (double)absolute(x[i]));             \
+        }                                                                                                    \
+        tally->mismatches += result->mismatches;                                                             \
+        tally->finite_pairs += count;                                                                        \
+        tally->original_finite += count;                                                                     \
+        tally->sum += result->sum;                                                                           \
+        tally->max_abs = fmax(tally->max_abs, result->max_abs);                                              \
     }
-    *result = (ChunkResult){.sum = (sum[0] + sum[1]) + (sum[2] + sum[3])};
-    for (int lane = 0; lane < LANES; lane++) {
-        result->mismatches -= misses[lane];
-        result->max_abs = fmax(result->max_abs, most[lane]);
-        result->max_rel = fmax(result->max_rel, most_rel[lane]);
-    }
+
+typedef double Doubles __attribute__((vector_size(LANES * sizeof(double))));
+
+INLINED double sum_of_lanes(const Doubles *lanes) {
+    const Doubles v = *lanes;
+    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-static void tally_finite(const Job *job, const Scratch *scratch, int64_t first, int64_t count,
-                         const ChunkResult *result, Tally *tally) {
-    const double *x = scratch->x, *y = scratch->y;
-    if (result->mismatches > 0 && tally->first < 0) {
-        for (int64_t i = 0; i < count && tally->first < 0; i++) {
-            if (fabs(x[i] - y[i]) > job->tolerance.atol + job->tolerance.rtol * fabs(x[i]))
-                tally->first = first + i;
-        }
+COMPARE_FINITE(singles, float, int32_t, fabsf, 0x7f800000)
+COMPARE_FINITE(doubles, double, int64_t, fabs, 0x7ff0000000000000)
+
+/* False if there is a NaN or Inf in the chunk. */
+INLINED bool compare_floats(const Job *job, Scratch *scratch, const uint8_t *a, const uint8_t *b,
+                            int64_t first, int64_t count, Tally *tally) {
+    ChunkResult result;
+    if (job->original->dtype == DTYPE_FLOAT64) {
+        const double *x = (const void *)a, *y = (const void *)b;
+        if (!compare_doubles(x, y, count, job->tolerance, tally->max_rel, scratch->gaps, &result))
+            return false;
+        tally_doubles(job, x, scratch->gaps, first, count, &result, tally);
+    } else {
+        const float *x = as_floats(job, a, count, scratch->x), *y = as_floats(job, b, count, scratch->y);
+        float *gaps = (float *)scratch->gaps;
+        if (!compare_singles(x, y, count, job->tolerance, tally->max_rel, gaps, &result))
+            return false;
+        tally_singles(job, x, gaps, first, count, &result, tally);
     }
-    if (result->max_abs > tally->worst_difference) {
-        int64_t i = 0;
-        while (fabs(x[i] - y[i]) != result->max_abs)
-            i++;
-        tally->worst = first + i;
-        tally->worst_difference = result->max_abs;
-    }
-    tally->mismatches += result->mismatches;
-    tally->finite_pairs += count;
-    tally->original_finite += count;
-    tally->sum += result->sum;
-    tally->max_abs = fmax(tally->max_abs, result->max_abs);
-    tally->max_rel = fmax(tally->max_rel, result->max_rel);
+    uint64_t apart = max_ulp(job->original->dtype, a, b, count);
+    tally->max_ulp = apart > tally->max_ulp ? apart : tally->max_ulp;
+    return true;
 }
 
 /* ---- Whatever else: element by element ---------------------------------------------------- */
@@ -298,29 +355,13 @@ INLINED void compare_chunk(const Job *job, Scratch *scratch, const uint8_t *a, c
     const DtypeInfo *info = dtype_info(job->original->dtype);
     const bool equal = memcmp(a, b, (size_t)count * info->size) == 0;
     tally->all_equal &= equal;
-    if (info->kind == KIND_FLOAT) {
-        widen(job, a, count, scratch->x);
-        if (all_finite(scratch->x, count)) {
-            if (equal) {
-                tally->finite_pairs += count;
-                tally->original_finite += count;
-                return;
-            }
-            widen(job, b, count, scratch->y);
-            if (all_finite(scratch->y, count)) {
-                ChunkResult result;
-                compare_finite(scratch->x, scratch->y, count, job->tolerance, &result);
-                uint64_t apart = max_ulp(job->original->dtype, a, b, count);
-                tally->max_ulp = apart > tally->max_ulp ? apart : tally->max_ulp;
-                tally_finite(job, scratch, first, count, &result, tally);
-                return;
-            }
-        }
-    } else if (equal && info->kind != KIND_COMPLEX) {
+    if (equal && info->kind != KIND_COMPLEX && (info->kind != KIND_FLOAT || all_finite(job, a, count))) {
         tally->finite_pairs += count;
         tally->original_finite += count;
         return;
     }
+    if (!equal && info->kind == KIND_FLOAT && compare_floats(job, scratch, a, b, first, count, tally))
+        return;
     tally_pairs(job, a, b, first, count, tally);
 }
 
@@ -441,7 +482,7 @@ void tensor_compare(const TensorView *original, const TensorView *candidate, Tol
     job->tallies = ARENA_ARRAY(arena, Tally, (size_t)job->block_count);
     const DtypeInfo *info = dtype_info(original->dtype);
     for (unsigned bits = 0; bits < 256 && info->kind == KIND_FLOAT && info->size == 1; bits++)
-        job->small_values[bits] = element_read(original->dtype, &(uint8_t){(uint8_t)bits}).real;
+        job->small_values[bits] = (float)element_read(original->dtype, &(uint8_t){(uint8_t)bits}).real;
     Tally total = compare_threaded(job, threads);
     *out = (Comparison){.rank = original->rank,
                         .element_count = original->element_count,
