@@ -41,8 +41,15 @@ static Status read_storage(const json_t *json, Bytes file, size_t *at, size_t *s
     return STATUS_OK;
 }
 
-Status tensor_located_decode(Arena *arena, const json_t *json, Bytes file, const char *where,
-                             TensorView *view, Error *error) {
+/* What a located tensor says of itself, before its memory is looked at. */
+typedef struct Described {
+    Dtype dtype;
+    int64_t shape[TENSOR_RANK_MAX], stride[TENSOR_RANK_MAX], offset;
+    size_t rank;
+} Described;
+
+static Status read_description(Arena *arena, const json_t *json, const char *where, Described *described,
+                               Error *error) {
     if (!json_is_object(json))
         return error_set(error, where, "", "a tensor must be an object");
     const char *name;
@@ -52,26 +59,49 @@ Status tensor_located_decode(Arena *arena, const json_t *json, Bytes file, const
         return error_set(error, where, "use dense tensors", "the tensor is %s, whose bytes can't be compared",
                          name);
     }
-    Dtype dtype;
-    int64_t shape[TENSOR_RANK_MAX], stride[TENSOR_RANK_MAX], offset;
-    size_t rank, stride_count, at = 0, size = 0;
+    size_t stride_count;
     if (json_read_string(arena, json, "dtype", &name, where, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (!dtype_find(name, &dtype))
+    if (!dtype_find(name, &described->dtype))
         return error_set(error, where, "", "the dtype \"%s\" is unknown", name);
-    if (read_numbers(json, "shape", shape, &rank, where, error) != STATUS_OK ||
-        read_numbers(json, "stride", stride, &stride_count, where, error) != STATUS_OK ||
-        json_read_int(json, "offset", 0, INT64_MAX, &offset, where, error) != STATUS_OK ||
-        read_storage(json, file, &at, &size, where, error) != STATUS_OK)
+    if (read_numbers(json, "shape", described->shape, &described->rank, where, error) != STATUS_OK ||
+        read_numbers(json, "stride", described->stride, &stride_count, where, error) != STATUS_OK ||
+        json_read_int(json, "offset", 0, INT64_MAX, &described->offset, where, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (stride_count != rank)
-        return error_set(error, where, "", "%zu sizes and %zu strides", rank, stride_count);
-    const void *data = file.data == NULL ? NULL : file.data + at;
-    if (tensor_view_make(arena, data, size, dtype, rank, shape, stride, offset, view, error) != STATUS_OK) {
-        Error cause = *error;
-        return error_set(error, where, cause.advice, "%s", cause.cause);
-    }
+    if (stride_count != described->rank)
+        return error_set(error, where, "", "%zu sizes and %zu strides", described->rank, stride_count);
+    return STATUS_OK;
+}
+
+static Status make_view(Arena *arena, const Described *described, const void *data, size_t size,
+                        const char *where, TensorView *view, Error *error) {
+    if (tensor_view_make(arena, data, size, described->dtype, described->rank, described->shape,
+                         described->stride, described->offset, view, error) == STATUS_OK)
+        return STATUS_OK;
+    Error cause = *error;
+    return error_set(error, where, cause.advice, "%s", cause.cause);
+}
+
+Status tensor_located_decode(Arena *arena, const json_t *json, Bytes file, const char *where,
+                             TensorView *view, Error *error) {
+    Described described;
+    size_t at = 0, size = 0;
+    if (read_description(arena, json, where, &described, error) != STATUS_OK ||
+        read_storage(json, file, &at, &size, where, error) != STATUS_OK ||
+        make_view(arena, &described, file.data == NULL ? NULL : file.data + at, size, where, view, error) !=
+            STATUS_OK)
+        return STATUS_ERROR;
     view->storage_at = at;
+    return STATUS_OK;
+}
+
+Status tensor_unwritten_decode(Arena *arena, const json_t *json, const char *where, TensorView *view,
+                               Error *error) {
+    Described described;
+    if (read_description(arena, json, where, &described, error) != STATUS_OK ||
+        make_view(arena, &described, NULL, SIZE_MAX / 2, where, view, error) != STATUS_OK)
+        return STATUS_ERROR;
+    view->storage_size = 0;
     return STATUS_OK;
 }
 

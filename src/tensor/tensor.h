@@ -71,6 +71,10 @@ MUST_USE Status tensor_view_make(Arena *arena, const void *data, size_t storage_
  * tensor that the probe calls unsupported is an error. `where` names the tensor in messages. */
 MUST_USE Status tensor_located_decode(Arena *arena, const json_t *json, Bytes file, const char *where,
                                       TensorView *view, Error *error);
+/* Decodes one whose bytes were not written ("storage": null): shape and dtype hold, and no element may be
+ * read. */
+MUST_USE Status tensor_unwritten_decode(Arena *arena, const json_t *json, const char *where, TensorView *view,
+                                        Error *error);
 json_t *tensor_located_to_json(const TensorView *view); /* new reference */
 
 bool tensor_same_shape(const TensorView *a, const TensorView *b);

@@ -68,32 +68,57 @@ static const TraceCall *first_excess(const Steps *more, const Steps *fewer, cons
     return NULL;
 }
 
-static bool constants_equal(const TraceCall *a, const TraceCall *b) {
-    if (a->arg_count != b->arg_count || a->kwarg_count != b->kwarg_count)
-        return true; /* spelled differently: nothing can be said */
-    for (size_t i = 0; i < a->arg_count; i++)
-        if (a->args[i].kind != VALUE_TENSOR && b->args[i].kind != VALUE_TENSOR &&
-            !value_is_container(&a->args[i]) && !value_equal(&a->args[i], &b->args[i]))
-            return false;
-    for (size_t i = 0; i < a->kwarg_count; i++)
-        if (strcmp(a->names[i], b->names[i]) == 0 && a->kwargs[i].kind != VALUE_TENSOR &&
-            b->kwargs[i].kind != VALUE_TENSOR && !value_is_container(&a->kwargs[i]) &&
-            !value_equal(&a->kwargs[i], &b->kwargs[i]))
+/* A constant whose value can be spelled in one way only: no dimension, which may count from either end. */
+static bool is_definite(const Value *value) {
+    return value->kind == VALUE_FLOAT || value->kind == VALUE_STR || value->kind == VALUE_BOOL;
+}
+
+static bool differs(const Value *a, const Value *b) {
+    return is_definite(a) && is_definite(b) && !value_equal(a, b);
+}
+
+/* The first constant that two calls of one operator don't share; false if there is none. */
+static bool other_constant(const TraceCall *theirs, const TraceCall *ours, const Value **a, const Value **b) {
+    for (size_t i = 0; i < theirs->arg_count && i < ours->arg_count; i++)
+        if (differs(*a = &theirs->args[i], *b = &ours->args[i]))
+            return true;
+    for (size_t i = 0; i < theirs->kwarg_count; i++)
+        for (size_t j = 0; j < ours->kwarg_count; j++)
+            if (strcmp(theirs->names[i], ours->names[j]) == 0 &&
+                differs(*a = &theirs->kwargs[i], *b = &ours->kwargs[j]))
+                return true;
+    return false;
+}
+
+static bool same_operators(const Steps *a, const Steps *b) {
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->names[i], b->names[i]) != 0)
             return false;
     return true;
 }
 
-static const char *other_constants(Arena *arena, const Program *original, const Program *candidate,
-                                   const char *name, const TraceCall *theirs, const TraceCall *ours) {
-    for (size_t i = 0; i < theirs->arg_count && i < ours->arg_count; i++)
-        if (!value_is_container(&theirs->args[i]) && theirs->args[i].kind != VALUE_TENSOR &&
-            !value_equal(&theirs->args[i], &ours->args[i]))
-            return arena_printf(
-                arena, "a different constant: the original calls %s with %s%s, the refactored with %s%s",
-                name, value_describe(arena, &theirs->args[i]), place_text(arena, place_of(original, theirs)),
-                value_describe(arena, &ours->args[i]), place_text(arena, place_of(candidate, ours)));
-    return arena_printf(arena, "a different constant: %s is called with other keyword arguments%s", name,
-                        place_text(arena, place_of(original, theirs)));
+bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
+                         const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis) {
+    Steps theirs = steps_of(arena, original), ours = steps_of(arena, candidate);
+    if (!same_operators(&theirs, &ours))
+        return false;
+    for (size_t i = 0; i < theirs.count; i++) {
+        const Value *a, *b;
+        if (!other_constant(theirs.calls[i], ours.calls[i], &a, &b))
+            continue;
+        Place place = place_of(candidate_program, ours.calls[i]);
+        diagnosis->what = arena_printf(
+            arena, "a different constant: the original calls %s with %s%s, the refactored with %s%s",
+            theirs.names[i], value_describe(arena, a),
+            place_text(arena, place_of(original_program, theirs.calls[i])), value_describe(arena, b),
+            place_text(arena, place));
+        diagnosis->instead = "use the original's";
+        diagnosis->place = place;
+        return true;
+    }
+    return false;
 }
 
 Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *original,
@@ -125,11 +150,9 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
                     ours.names[i], place_text(arena, place_of(candidate_program, ours.calls[i]))),
                 "follow the data flow of the original's forward()",
                 place_of(candidate_program, ours.calls[i])};
-    for (size_t i = 0; i < theirs.count && i < ours.count; i++)
-        if (!constants_equal(theirs.calls[i], ours.calls[i]))
-            return (Diagnosis){other_constants(arena, original_program, candidate_program, theirs.names[i],
-                                               theirs.calls[i], ours.calls[i]),
-                               "use the original's", place_of(candidate_program, ours.calls[i])};
+    Diagnosis definite;
+    if (definite_difference(arena, original_program, original, candidate_program, candidate, &definite))
+        return definite;
     return (Diagnosis){
         "both run the same operators in the same order: weights are crossed, or the wiring differs "
         "(weight mismatch)",

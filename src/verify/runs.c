@@ -245,15 +245,15 @@ Status description_decode(Arena *arena, Work *work, json_t *done, Description *d
     return state_dict_decode(arena, state, bytes, where, &description->state, error);
 }
 
+/* The state dict stays readable but for its elements: results refer to its keys. */
 void description_close(Description *description) {
+    MemoryFile *const files[] = {description->weights, description->inputs, description->init.file};
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        if (files[i] != NULL)
+            memory_file_close(files[i]);
     json_decref(description->done);
-    if (description->weights != NULL)
-        memory_file_close(description->weights);
-    if (description->inputs != NULL)
-        memory_file_close(description->inputs);
-    if (description->init.file != NULL)
-        memory_file_close(description->init.file);
-    *description = (Description){0};
+    description->done = NULL;
+    description->weights = description->inputs = description->init.file = NULL;
 }
 
 static Status decode_names(Arena *arena, const json_t *done, const char *key, const char ***names,

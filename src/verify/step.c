@@ -225,16 +225,17 @@ void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const P
                            .allowed_import_count = options->allowed_import_count,
                            .tolerance = {options->rtol, options->atol},
                            .max_diff = NAN};
-    StepState step = {
+    StepState *step = ARENA_NEW(arena, StepState); /* the result refers to its state dicts */
+    *step = (StepState){
         .arena = arena, .probe = probe, .options = options, .progress = progress, .result = result};
     Error error;
     double start = seconds_now();
-    settle_settings(&step);
-    if (verify(&step, &error) == STATUS_OK)
-        conclude(&step);
+    settle_settings(step);
+    if (verify(step, &error) == STATUS_OK)
+        conclude(step);
     else
         step_result_error(arena, options, &error, result);
     result->sandbox = *probe_sandbox(probe);
     result->seconds.total = seconds_now() - start;
-    step_close(&step);
+    step_close(step);
 }

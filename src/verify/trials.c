@@ -553,6 +553,15 @@ static bool all_pass(const Trials *trials) {
     return true;
 }
 
+static void judge_constants(Trials *trials) {
+    StepState *step = trials->step;
+    Diagnosis found;
+    if (step->has_traces && !table_has(trials->reported, "different") &&
+        definite_difference(step->arena, &step->original.program, &step->original_trace,
+                            &step->candidate.program, &step->candidate_trace, &found))
+        step_violation(step, RULE_NUMBERS_CONSTANT, found.place, found.what);
+}
+
 Status step_run_trials(StepState *step, Error *error) {
     double start = seconds_now();
     StepResult *result = step->result;
@@ -571,6 +580,7 @@ Status step_run_trials(StepState *step, Error *error) {
             no_evidence(step,
                         "no trial gave an output that could have differed: constant, empty or not finite");
     }
+    judge_constants(&trials);
     pair_close(&trials.first);
     if (trials.perturbed_weights != NULL)
         memory_file_close(trials.perturbed_weights);

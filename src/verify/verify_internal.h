@@ -8,6 +8,8 @@
 #define VERIFY_RULE_LIST(RULE)                                                                               \
     RULE(NUMBERS_DIFFERENT, "numbers.different", "Outputs agree within the tolerance of their dtype",        \
          "compare with the original's forward() step by step", "guide: Composed output doesn't match")       \
+    RULE(NUMBERS_CONSTANT, "numbers.constant", "Operators get the original's constants",                     \
+         "use the original's", "soundness 14")                                                               \
     RULE(NUMBERS_STRUCTURE, "numbers.structure", "Outputs have the original's structure",                    \
          "return what the original returns", "issue: Numbers")                                               \
     RULE(NUMBERS_SHAPE, "numbers.shape", "Outputs have the original's shapes",                               \
@@ -54,6 +56,10 @@ typedef struct Diagnosis {
     const char *what, *instead;
     Place place;
 } Diagnosis;
+/* The same operators in the same order, but one of them with another constant: a difference whatever the
+ * numbers say (soundness 14). */
+bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
+                         const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis);
 Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *original,
                    const Program *candidate_program, const Trace *candidate);
 

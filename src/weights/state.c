@@ -113,11 +113,24 @@ static Status decode_entry(Arena *arena, const json_t *json, Bytes file, const c
     entry->kind = text_equal(kind, "parameter") ? STATE_PARAMETER : STATE_BUFFER;
     entry->owner = (int)owner;
     const char *place = arena_printf(arena, "%s: %s", where, entry->key);
-    return tensor_located_decode(arena, json_object_get(json, "tensor"), file, place, &entry->tensor, error);
+    const json_t *tensor = json_object_get(json, "tensor");
+    entry->unwritten = entry->kind == STATE_PARAMETER && json_is_null(json_object_get(tensor, "storage"));
+    if (!entry->unwritten)
+        return tensor_located_decode(arena, tensor, file, place, &entry->tensor, error);
+    const json_t *tied_to = json_object_get(json, "tied_to");
+    entry->tied_to = json_is_string(tied_to) ? arena_strdup(arena, json_string_value(tied_to)) : entry->key;
+    return tensor_unwritten_decode(arena, tensor, place, &entry->tensor, error);
 }
 
-static const char *memory_name(Arena *arena, const TensorView *view) {
+/* What entries on the same memory have in common: where it lies, or what the cell says if it was not written.
+ */
+static const char *memory_name(Arena *arena, const StateEntry *entry) {
+    const TensorView *view = &entry->tensor;
     Text text = text_new(arena);
+    if (entry->unwritten) {
+        text_printf(&text, "as %s", entry->tied_to);
+        return text.data;
+    }
     text_printf(&text, "%zu+%" PRId64 " %s", view->storage_at, view->offset, tensor_as_text(arena, view));
     for (size_t i = 0; i < view->rank; i++)
         text_printf(&text, " %" PRId64, view->stride[i]);
@@ -132,7 +145,7 @@ static void find_ties(Arena *arena, StateDict *dict) {
         entry->next_tied = SIZE_MAX;
         if (entry->tensor.element_count == 0)
             continue;
-        const char *name = memory_name(arena, &entry->tensor);
+        const char *name = memory_name(arena, entry);
         StateEntry *before = table_get(latest, name);
         if (before != NULL) {
             entry->tie = before->tie;

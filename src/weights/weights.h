@@ -13,6 +13,8 @@ typedef struct StateEntry {
     StateKind kind;
     bool persistent; /* in the state dict; a parameter always is */
     TensorView tensor;
+    bool unwritten;      /* a parameter whose initial value was not computed: no element may be read */
+    const char *tied_to; /* of an unwritten one: the first key with the same tensor, or its own */
     const char *module, *module_class; /* whose it is: path, qualified class name */
     int owner;        /* index of the file of that module's class, or -1: torch or a library */
     bool is_state;    /* policy.md, "Buffers": true of every parameter and state buffer; false: known from
