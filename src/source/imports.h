@@ -39,7 +39,7 @@ typedef struct PathCode {
     struct {
         const Node **items;
         size_t count, capacity;
-    } imports; /* import statements that are reached and not about paths, in source order */
+    } imports; /* import statements that are reached and not about paths; those in functions come last */
 } PathCode;
 
 /* Reads the path code of a file without running it. Marks `file->skipped`; nodes in `file->unreached` are not

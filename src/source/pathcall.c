@@ -59,9 +59,13 @@ static Value *located(Machine *machine, ValueKind kind, const Value *path) {
     return value;
 }
 
+static bool is_module_name(const char *name) { /* dotted, and no path */
+    return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL && strstr(name, "..") == NULL;
+}
+
 static Value *named_module(Machine *machine, ValueKind kind, const Value *name) {
     Value *value = value_new(machine, kind);
-    if (name != NULL && name->kind == VALUE_TEXT)
+    if (name != NULL && name->kind == VALUE_TEXT && is_module_name(name->text))
         value->module = name->text;
     return value;
 }

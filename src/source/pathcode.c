@@ -192,24 +192,31 @@ static Kind run_while(Machine *machine, const Node *node) {
     return judge_compound(machine, node, touched, foreign, kind);
 }
 
+/* A handler is looked at before the body, whose assignments are the ones that hold; the folders that it names
+ * are searched last. */
+static Kind run_handler(Machine *machine, const Node *handler, Kind kind) {
+    bool late = machine->late;
+    machine->late = true;
+    machine->touched = NULL;
+    machine->foreign = false;
+    value_of(machine, handler, FIELD_type);
+    report(machine);
+    if (node_text(handler, FIELD_name) != NULL)
+        scope_put(machine, node_text(handler, FIELD_name), value_new(machine, VALUE_OPAQUE));
+    kind = run_block(machine, handler, FIELD_body, kind);
+    machine->flow = FLOW_NEXT;
+    machine->late = late;
+    return kind;
+}
+
 static Kind run_try(Machine *machine, const Node *node) {
-    Kind kind = run_block(machine, node, FIELD_body, KIND_NEUTRAL);
-    Flow flow = machine->flow;
+    Kind kind = KIND_NEUTRAL;
     const Field *handlers = node_list(node, FIELD_handlers);
-    for (size_t i = 0; i < handlers->count && (machine->live || machine->trial); i++) {
-        const Node *handler = handlers->items[i];
-        if (handler == NULL)
-            continue;
-        machine->touched = NULL;
-        machine->foreign = false;
-        if (node_child(handler, FIELD_type) != NULL)
-            path_value(machine, node_child(handler, FIELD_type));
-        report(machine);
-        if (node_text(handler, FIELD_name) != NULL)
-            scope_put(machine, node_text(handler, FIELD_name), value_new(machine, VALUE_OPAQUE));
-        kind = look_at_block(machine, handler, FIELD_body, kind);
-    }
-    machine->flow = flow == FLOW_RAISE ? FLOW_NEXT : flow;
+    for (size_t i = 0; i < handlers->count && (machine->live || machine->trial); i++)
+        kind = run_handler(machine, handlers->items[i], kind);
+    kind = run_block(machine, node, FIELD_body, kind);
+    if (machine->flow == FLOW_RAISE)
+        machine->flow = FLOW_NEXT;
     if (machine->flow == FLOW_NEXT || machine->live || machine->trial)
         kind = run_block(machine, node, FIELD_orelse, kind);
     if (machine->flow == FLOW_NEXT || machine->live || machine->trial)
@@ -260,6 +267,13 @@ static bool is_path_function(Machine *machine, const Node *node) {
     return trial.ever_touched && !trial.ever_foreign;
 }
 
+static Scope *scope_open(Machine *machine) {
+    Scope *scope = ARENA_NEW(machine->arena, Scope);
+    *scope = (Scope){.names = table_new(machine->arena), .outer = machine->scope};
+    machine->scope = scope;
+    return scope;
+}
+
 static Kind run_function_definition(Machine *machine, const Node *node) {
     const char *name = node_text(node, FIELD_name);
     bool path = is_path_function(machine, node);
@@ -273,21 +287,27 @@ static Kind run_function_definition(Machine *machine, const Node *node) {
         return skip(machine, node);
     }
     machine->ever_foreign = true;
-    Scope scope = {.names = table_new(machine->arena), .outer = machine->scope};
     values_of(machine, node, FIELD_decorator_list);
     value_of(machine, node, FIELD_returns);
-    machine->scope = &scope;
+    Scope *scope = scope_open(machine);
     if (node_child(node, FIELD_args) != NULL)
         path_foreign_parameters(machine, node_child(node, FIELD_args));
+    machine->scope = scope->outer;
     report(machine);
-    bool effects = machine->effects;
-    machine->effects = false; /* when it is called is not known */
     if (machine->live)
-        run_block(machine, node, FIELD_body, KIND_NEUTRAL);
-    machine->effects = effects;
-    machine->flow = FLOW_NEXT;
-    machine->scope = scope.outer;
+        *(Later *)ARENA_PUSH(machine->arena, &machine->later) = (Later){node, scope};
     return KIND_PLAIN;
+}
+
+/* The bodies of functions, which run when all names of the module are bound. */
+static void run_later(Machine *machine) {
+    for (size_t i = 0; i < machine->later.count; i++) {
+        Later later = machine->later.items[i];
+        machine->scope = later.scope;
+        machine->effects = false; /* whether it is called is not known */
+        run_block(machine, later.function, FIELD_body, KIND_NEUTRAL);
+        machine->flow = FLOW_NEXT;
+    }
 }
 
 static Kind run_class(Machine *machine, const Node *node) {
@@ -296,11 +316,10 @@ static Kind run_class(Machine *machine, const Node *node) {
     values_of(machine, node, FIELD_bases);
     values_of(machine, node, FIELD_keywords);
     report(machine);
-    Scope scope = {.names = table_new(machine->arena), .outer = machine->scope};
-    machine->scope = &scope;
+    Scope *scope = scope_open(machine);
     if (machine->live)
         run_block(machine, node, FIELD_body, KIND_NEUTRAL);
-    machine->scope = scope.outer;
+    machine->scope = scope->outer;
     if (node_text(node, FIELD_name) != NULL)
         scope_put(machine, node_text(node, FIELD_name), value_new(machine, VALUE_FOREIGN));
     return KIND_PLAIN;
@@ -473,6 +492,7 @@ PathCode *path_code_read(Arena *arena, ProgramFile *file, Findings *findings) {
                        .effects = true,
                        .steps = (file->tree.node_count + 100) * STEPS_PER_NODE};
     run_block(&machine, file->tree.module, FIELD_body, KIND_NEUTRAL);
+    run_later(&machine);
     if (machine.steps == 0)
         findings_add(findings, &RULE_PATH_CODE, SEVERITY_VIOLATION, (Place){.file = file->source.name},
                      "the path code is too involved to be followed");

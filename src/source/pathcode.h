@@ -77,6 +77,11 @@ struct Scope {
     Scope *outer;
 };
 
+typedef struct Later { /* a function whose body is looked at when the module is done */
+    const Node *function;
+    Scope *scope;
+} Later;
+
 typedef enum Flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN, FLOW_RAISE } Flow;
 
 typedef struct Machine {
@@ -89,6 +94,11 @@ typedef struct Machine {
                      value */
     bool effects; /* sys.path is really changed; false where it is only asked what code is */
     bool trial;   /* running a function with unknown arguments, all of its blocks, to see what it is */
+    bool late;    /* in a handler: its folders come last */
+    struct {
+        Later *items;
+        size_t count, capacity;
+    } later;
     const Node *touched; /* the first name in the present statement that only path code may use */
     bool foreign;        /* something in the present statement has nothing to do with paths */
     bool ever_touched, ever_foreign;

@@ -16,7 +16,7 @@ void path_add_folders(Machine *machine, const Value *value, bool first) {
         return;
     const char *folder = path_normal(machine->arena, value_absolute(machine, value->text));
     *(const char **)ARENA_PUSH(machine->arena, &machine->out->folders) = folder;
-    if (first) {
+    if (first && !machine->late) {
         memmove(machine->out->folders.items + 1, machine->out->folders.items,
                 (machine->out->folders.count - 1) * sizeof(const char *));
         machine->out->folders.items[0] = folder;

@@ -132,7 +132,7 @@ typedef struct Binding {
 } Binding;
 
 typedef struct Bindings {
-    Binding *items; /* in source order */
+    Binding *items; /* in source order, but for those in functions: they come last */
     size_t count, capacity;
 } Bindings;
 

@@ -425,6 +425,31 @@ static const Idiom IDIOMS[] = {
      "1 2 3 7 8", "Model", 5, "d/steps/s/parts/linear.py", "Model"},
 };
 
+/* more than one line of path code in a try, a handler that names the folder, names that are bound later */
+static void test_path_code_in_handlers_and_functions(void **state) {
+    (void)state;
+    Fixture fixture = fixture_new();
+    put(&fixture, "parts/linear.py", MODEL);
+    put(&fixture, "refactored.py",
+        "import sys\nfrom pathlib import Path\ntry:\n    HERE = Path(__file__).parent\nexcept NameError:\n"
+        "    HERE = Path.cwd()\ntry:\n    from linear import Model\nexcept ImportError:\n"
+        "    sys.path.insert(0, str(HERE / 'parts'))\n    from linear import Model\n");
+    load(&fixture, "refactored.py");
+    expect_no_findings(&fixture);
+    assert_string_equal(skipped_lines(&fixture, "skip"), "1 2 3 10");
+    expect_binding_in(&fixture, 0, "Model", 8, "parts/linear.py", "Model");
+    put(&fixture, "refactored.py",
+        "def forward(x):\n    return os.system(x)\nclass R:\n    def __init__(self):\n"
+        "        self.l = load('linear')()\nimport os, importlib.util as iu\ndef load(n):\n"
+        "    s = iu.spec_from_file_location(n, os.path.join(os.path.dirname(__file__), 'parts', n + '.py'))\n"
+        "    m = iu.module_from_spec(s)\n    s.loader.exec_module(m)\n    return m.Model\n");
+    load(&fixture, "refactored.py");
+    expect_finding(&fixture, "py.path-code", 2, "'os'");
+    assert_int_equal(fixture.findings->count, 1);
+    expect_binding_in(&fixture, 0, NULL, 5, "parts/linear.py", "Model");
+    fixture_free(&fixture);
+}
+
 static void test_path_code_of_real_life(void **state) {
     (void)state;
     Fixture fixture = fixture_new();
@@ -475,6 +500,8 @@ static void test_path_modules_stand_in_nothing_else(void **state) {
          "py.path-load", "1 2", 2},
         {"import importlib\nclass A:\n    def load(self, n):\n        return importlib.import_module(n)\n",
          "py.path-load", "1", 4},
+        {"import importlib\nimportlib.import_module('../a')\n", "py.path-load", "1", 2},
+        {"import importlib\nimportlib.import_module('.a', 'b')\n", "py.path-load", "1", 2},
         {"x = __file__ + y\n", "py.path-code", "", 1},
     };
     Fixture fixture = fixture_new();
@@ -584,6 +611,7 @@ int main(void) {
         cmocka_unit_test(test_links_that_lead_out_are_refused),
         cmocka_unit_test(test_broken_files_are_errors_with_a_place),
         cmocka_unit_test(test_path_code_of_real_life),
+        cmocka_unit_test(test_path_code_in_handlers_and_functions),
         cmocka_unit_test(test_path_modules_stand_in_nothing_else),
         cmocka_unit_test(test_involved_path_code_is_refused),
         cmocka_unit_test(test_what_only_the_self_test_reads_is_left_out),
