@@ -22,7 +22,7 @@ enum {
     LIVING_SECONDS = 20,   /* that the zygote may take to fork, or to reap */
     JOB_SECONDS = 20,      /* that a new cell may take to read its job */
     LOG_TAIL = 4096,
-    MOST_FRAME = 512 << 20, /* a syntax tree of a very large file is the largest honest one */
+    MOST_FRAME = 128 << 20, /* decoded, the worst of that size takes some 10 GiB */
     MOST_CELLS = 64
 };
 static const double grace = 0.5; /* seconds from closing its socket to being gone */
@@ -100,6 +100,7 @@ static Status fork_cell(Cell *cell, Error *error) {
     if (pid <= 1 || pid > INT32_MAX)
         return error_set(error, "probe", "run plumbline doctor", "the probe gave a wrong process id");
     cell->pid = (pid_t)pid;
+    cell->process = (int)syscall(SYS_pidfd_open, cell->pid, 0);
     return STATUS_OK;
 }
 
@@ -110,6 +111,7 @@ Status cell_start(Probe *probe, const CellJob *job, Cell **result, Error *error)
                    .next = probe->cells,
                    .socket = -1,
                    .log = -1,
+                   .process = -1,
                    .cuda = job->device != NULL && text_starts(job->device, "cuda"),
                    .timeout = job->timeout > 0 ? job->timeout : DEFAULT_TIMEOUT,
                    .memory = job->memory > 0 ? job->memory : available_memory() / 10 * 9,
@@ -132,24 +134,35 @@ Status cell_start(Probe *probe, const CellJob *job, Cell **result, Error *error)
 }
 
 /* Whether the process is gone, or goes within the grace. */
-static bool ends_by_itself(pid_t pid) {
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0) { /* an old kernel: give it the time, and let the wait status tell */
+static bool ends_by_itself(const Cell *cell) {
+    if (cell->process < 0) { /* an old kernel: give it the time, and let the wait status tell */
         usleep((useconds_t)(grace * 1e6));
         return true;
     }
-    struct pollfd poller = {.fd = fd, .events = POLLIN};
-    bool gone = poll(&poller, 1, (int)(grace * 1000)) > 0;
-    close(fd);
-    return gone;
+    struct pollfd poller = {.fd = cell->process, .events = POLLIN};
+    return poll(&poller, 1, (int)(grace * 1000)) > 0;
+}
+
+static void close_all(Cell *cell) {
+    int *const open[] = {&cell->socket, &cell->log, &cell->process};
+    for (size_t i = 0; i < COUNT_OF(open); i++) {
+        if (*open[i] >= 0)
+            close(*open[i]);
+        *open[i] = -1;
+    }
+    wire_free(&cell->reader);
 }
 
 /* Kills the cell if need be, has it reaped, and fills what is known only then. */
 static Status bury(Cell *cell, int *wait_status, Error *error) {
     Probe *probe = cell->probe;
     CellReport *report = &cell->report;
-    kill(cell->pid, SIGKILL); /* the id is its own until the zygote has reaped it */
-    kill(-cell->pid, SIGKILL);
+    if (cell->process >= 0)
+        syscall(SYS_pidfd_send_signal, cell->process, SIGKILL, NULL, 0);
+    else if (!probe->broken)
+        kill(cell->pid, SIGKILL); /* the id is its own until the zygote has reaped it */
+    if (!probe->broken)
+        kill(-cell->pid, SIGKILL);
     json_t *answer;
     if (zygote_ask(probe, json_pack("{s:i}", "reap", (int)cell->pid), NULL, 0, "reaped", LIVING_SECONDS,
                    &answer, error) != STATUS_OK)
@@ -161,10 +174,7 @@ static Status bury(Cell *cell, int *wait_status, Error *error) {
     json_decref(answer);
     report->wall_seconds = now_seconds() - cell->started;
     report->log = file_tail(probe->arena, cell->log, LOG_TAIL);
-    close(cell->socket);
-    close(cell->log);
-    cell->socket = cell->log = -1;
-    wire_free(&cell->reader);
+    close_all(cell);
     cell->phase = PHASE_ENDED;
     return STATUS_OK;
 }
@@ -238,7 +248,7 @@ static Status pump(Cell *cell, Error *error) {
                 return STATUS_ERROR;
             break;
         case WIRE_END: {
-            bool gone = ends_by_itself(cell->pid);
+            bool gone = ends_by_itself(cell);
             int wait_status;
             if (bury(cell, &wait_status, error) != STATUS_OK)
                 return STATUS_ERROR;
@@ -308,13 +318,8 @@ void cell_free(Cell *cell) {
         if (bury(cell, &wait_status, &ignored) != STATUS_OK)
             cell->phase = PHASE_ENDED; /* the zygote is gone: the kernel has killed its cells */
     }
-    if (cell->socket >= 0)
-        close(cell->socket);
-    if (cell->log >= 0)
-        close(cell->log);
-    cell->socket = cell->log = -1;
+    close_all(cell);
     cell->phase = PHASE_ENDED;
-    wire_free(&cell->reader);
     json_decref(cell->answer);
     cell->answer = NULL;
     cell->report.done = NULL;

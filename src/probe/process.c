@@ -48,6 +48,9 @@ static const char *const set_variables[] = {
     "PYTHONDONTWRITEBYTECODE=1",
     "PYTHONSAFEPATH=1",
     "PYTHONUNBUFFERED=1", /* what a cell printed before it was killed is in its log */
+    /* Activations come from the heap and stay in it: half as many page faults in a large forward. */
+    "MALLOC_MMAP_THRESHOLD_=4294967296",
+    "MALLOC_TRIM_THRESHOLD_=17179869184",
     "OMP_DYNAMIC=FALSE",
     "MKL_DYNAMIC=FALSE",
     "CUBLAS_WORKSPACE_CONFIG=:4096:8", /* needed for deterministic matrix products */

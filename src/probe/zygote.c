@@ -43,6 +43,7 @@ Status zygote_ask(Probe *probe, json_t *request, const int *descriptors, size_t 
     json_decref(request);
     if (status == STATUS_OK)
         status = wire_receive(&probe->reader, "probe", deadline, answer, error);
+    probe->broken = status != STATUS_OK;
     if (status != STATUS_OK)
         return zygote_failed(probe, error->cause[0] == '\0' ? "the probe ended unexpectedly" : error->cause,
                              error);

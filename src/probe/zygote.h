@@ -18,6 +18,7 @@ struct Probe {
     SandboxReport sandbox;
     Cell *cells; /* every cell ever started, newest first */
     int cells_started;
+    bool broken; /* it doesn't answer: it is dead, and the kernel has killed its cells */
 };
 
 typedef enum CellPhase {
@@ -32,6 +33,7 @@ struct Cell {
     CellPhase phase;
     pid_t pid;
     int socket, log; /* -1 once it has ended */
+    int process;     /* pidfd: names this process even after its id is used again; -1 on an old kernel */
     WireReader reader;
     json_t *answer; /* the frame with "done"; owned */
     CellReport report;

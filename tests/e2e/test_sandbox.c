@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -449,6 +450,35 @@ static int count_descendants(void) {
     return count;
 }
 
+/* The first process whose parent is `parent`, or 0. */
+static int only_child(int parent) {
+    DIR *folder = opendir("/proc");
+    assert_non_null(folder);
+    int found = 0;
+    for (struct dirent *entry; found == 0 && (entry = readdir(folder)) != NULL;) {
+        int pid, its_parent, session;
+        if (atoi(entry->d_name) > 0 && process_facts(entry->d_name, &pid, &its_parent, &session) &&
+            its_parent == parent)
+            found = pid;
+    }
+    closedir(folder);
+    return found;
+}
+
+/* Whether a process is there and not a zombie. */
+static bool runs(int pid) {
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    size_t size = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    line[size] = '\0';
+    const char *rest = strrchr(line, ')');
+    return rest != NULL && rest[1] == ' ' && rest[2] != 'Z' && rest[2] != 'X';
+}
+
 static int count_files(const char *path) {
     DIR *folder = opendir(path);
     assert_non_null(folder);
@@ -633,6 +663,41 @@ static void stop_while_running(void **state) {
     assert_nothing_left(descriptors);
 }
 
+/* A plumbline that is killed takes its zygote and its cells along. */
+static void killed_while_running(void **state) {
+    (void)state;
+    int pipes[2], before = count_descendants();
+    assert_int_equal(pipe(pipes), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setsid();
+        Error error;
+        ProbeOptions options = {.interpreter = interpreter, .needs_torch = true};
+        MemoryFile *files[2];
+        Case endless = {.body = "        while True: pass\n"};
+        if (probe_start(bench.arena, &options, &bench.probe, &error) != STATUS_OK)
+            _exit(1);
+        start_program(&endless, files);
+        if (write(pipes[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    char byte;
+    close(pipes[1]);
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    close(pipes[0]);
+    int zygote = only_child(child), cell = only_child(zygote);
+    assert_true(zygote > 0 && cell > 0);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    for (int wait = 0; wait < 200 && (runs(zygote) || runs(cell)); wait++)
+        usleep(20000);
+    assert_false(runs(zygote) || runs(cell));
+    assert_int_equal(count_descendants(), before);
+}
+
 static int run_interpreter(const Interpreter *found) {
     struct CMUnitTest tests[MOST_CASES] = {0};
     size_t count = 0;
@@ -642,6 +707,7 @@ static int run_interpreter(const Interpreter *found) {
                                            .initial_state = (void *)(uintptr_t)&cases[count]};
     tests[count++] = (struct CMUnitTest){.name = "several at once", .test_func = run_together};
     tests[count++] = (struct CMUnitTest){.name = "stopped while it runs", .test_func = stop_while_running};
+    tests[count++] = (struct CMUnitTest){.name = "killed while it runs", .test_func = killed_while_running};
     interpreter = found->path;
     return _cmocka_run_group_tests(found->path, tests, count, start_bench, stop_bench);
 }
