@@ -34,7 +34,6 @@ def live(connection: socket.socket, log: int) -> None:
     progress = failure.Progress()
     try:
         os.setpgid(0, 0)
-        sandbox.die_with_parent()
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)

@@ -149,7 +149,7 @@ def describe_state(model: torch.nn.Module, registry: FileRegistry, weights: int,
     table = writer.finish(lambda number: number not in unwritten, discard=True)  # the model has served
     return {"state": [{"key": entry.key, "kind": entry.kind, "persistent": entry.persistent,
                        "tensor": table[writer.number(entry.tensor)], "module": entry.path,
-                       "module_class": type(entry.module).__module__ + "." + type(entry.module).__qualname__,
+                       "module_class": state.library_name(type(entry.module), registry) or type(entry.module).__qualname__,
                        "owner": registry.owner_of(type(entry.module)), "tied_to": tied.get(entry.key)}
                       for entry in found],
             "attributes": [{"module": attribute.path, "name": attribute.name, "tensor": table[number]}

@@ -16,7 +16,7 @@ from . import cell, sandbox, surroundings, wire
 
 def main(descriptor: int, with_torch: bool) -> None:
     gc.disable()  # importing makes no garbage worth the search
-    sandbox.die_with_parent()
+    sandbox.die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     connection = socket.socket(fileno=descriptor)
@@ -70,8 +70,10 @@ def serve(connection: socket.socket) -> Optional[Tuple[socket.socket, int]]:
             return None
         request, descriptors = received
         if "cell" in request:
+            zygote = os.getpid()
             pid = os.fork()
             if pid == 0:
+                sandbox.die_with_parent(zygote)
                 return socket.socket(fileno=descriptors[0]), descriptors[1]
             wire.send(connection, {"cell": request["cell"], "pid": pid})
         elif "reap" in request:

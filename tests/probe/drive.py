@@ -353,6 +353,38 @@ def test_attributes_and_names_at_odd_places_are_bound(probe):
     assert [row["file"] for row in described["modules"]] == [0, 1]
 
 
+def test_classes_of_every_sort_can_be_made(probe):
+    main = "from __future__ import annotations\n" + HEAD + textwrap.dedent("""\
+        import dataclasses, enum, typing, collections
+        @dataclasses.dataclass
+        class Config:
+            width: int = 8
+            rest: typing.ClassVar[int] = 3
+        class Mode(enum.Enum):
+            A = 1
+        class Pair(typing.NamedTuple):
+            left: torch.Tensor
+            right: int = 0
+        class RefactoredModel(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.config, self.mode, self.pair = Config(), Mode.A, Pair(torch.ones(2))
+        """)
+    described = done(candidate(probe, ("refactored.py", "own", main, {})).describe())
+    assert described["attributes"][0]["name"] == "pair[0]" and described["modules"][0]["file"] == 0
+
+
+def test_a_cell_dies_with_its_zygote(probe):
+    other = Probe(probe.hello["executable"])
+    program = original(other, model("pass", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)\nwhile True: pass"))
+    described = done(program.describe([42]))
+    try:
+        program.run(described)
+        raise AssertionError("the zygote answered")
+    except (TypeError, ConnectionError, BrokenPipeError):
+        os.waitpid(other.pid, 0)
+
+
 def test_an_original_has_its_siblings_and_library_classes(probe):
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "values.py"), "w") as file:
