@@ -361,15 +361,17 @@ static Status check_order(const Decoder *decoder) {
         }
     }
     for (size_t i = 0; i < trace->tensor_count; i++) {
-        const TraceTensor *tensor = &trace->tensors[i];
+        TraceTensor *tensor = &trace->tensors[i];
         if (tensor->origin != ORIGIN_CALL)
             continue;
         const TraceCall *call = &trace->calls[tensor->made_by];
         bool given = false;
         for (size_t g = 0; g < call->give_count && !given; g++)
             given = call->gives[g].number == i;
-        if (!given)
-            return refuse(decoder, "tensor", i, "the call of its origin did not give it");
+        if (!given) { /* it says so, but no call shows it: used, it is a finding */
+            tensor->origin = ORIGIN_UNKNOWN;
+            tensor->made_by = SIZE_MAX;
+        }
     }
     return STATUS_OK;
 }

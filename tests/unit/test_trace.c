@@ -210,7 +210,6 @@ static void wrong_traces_are_refused(void **state) {
         {"'mc': 1", "'mc': 2"},
         {"'ph': 0", "'ph': 2"},
         {"['call', 6]", "['call', 8]"},
-        {"['call', 3]", "['call', 4]"},                           /* that call did not give it */
         {"{'T': 5}, {'T': 0}], 'k'", "{'T': 8}, {'T': 0}], 'k'"}, /* used before it was made */
         {"[1, 0, 2, 3,", "[1, 1, 2, 3,"},
         {"[1, 0, 2, 3,", "[1, 0, 2, 9,"},
@@ -239,6 +238,20 @@ static void wrong_traces_are_refused(void **state) {
             fail_msg("accepted %s", WRONG[i].to);
         json_decref(json);
     }
+    arena_free(arena);
+}
+
+static void an_origin_that_no_call_shows_is_unknown(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    const char *at = strstr(SMALL, "['call', 3]");
+    json_t *json =
+        parse(arena_printf(arena, "%.*s['call', 2]%s", (int)(at - SMALL), SMALL, at + strlen("['call', 3]")));
+    Trace trace;
+    Error error = {0};
+    assert_int_equal(trace_decode(arena, json, &trace, &error), STATUS_OK);
+    assert_int_equal(trace.tensors[6].origin, ORIGIN_UNKNOWN);
+    json_decref(json);
     arena_free(arena);
 }
 
@@ -304,9 +317,13 @@ static void mutated_traces_never_crash(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_keep_what_they_are), cmocka_unit_test(tensors_are_named_by_path),
-        cmocka_unit_test(wrong_values_are_refused),  cmocka_unit_test(a_trace_is_decoded),
-        cmocka_unit_test(wrong_traces_are_refused),  cmocka_unit_test(mutated_traces_never_crash),
+        cmocka_unit_test(values_keep_what_they_are),
+        cmocka_unit_test(tensors_are_named_by_path),
+        cmocka_unit_test(wrong_values_are_refused),
+        cmocka_unit_test(a_trace_is_decoded),
+        cmocka_unit_test(wrong_traces_are_refused),
+        cmocka_unit_test(an_origin_that_no_call_shows_is_unknown),
+        cmocka_unit_test(mutated_traces_never_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
