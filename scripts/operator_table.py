@@ -48,4 +48,5 @@ def main(table, output):
             rows.write(f'{{"{spelling}", "{operator}", OPERATOR_{name.upper()}}},\n')
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

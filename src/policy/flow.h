@@ -236,6 +236,7 @@ bool flow_is_builtin(const char *name);
 bool flow_is_nn_class(const char *torch_name); /* "torch.nn.Linear" */
 const Meaning *flow_build_module(Flow *flow, const Node *at, const char *torch_name,
                                  const Arguments *arguments);
+bool flow_is_module_method(const char *name); /* of torch.nn.Module */
 /* A method of torch.nn.Module; NULL if there is none of that name. */
 const Meaning *flow_module_method(Flow *flow, const Node *at, const Sense *module, const char *name,
                                   const Arguments *arguments);

@@ -210,6 +210,13 @@ static bool constant_value(const Meaning *meaning, double *value) {
 /* The kind of number that Python's arithmetic gives; the constant itself where it is one. */
 static const Meaning *plain_arithmetic(Flow *flow, const char *sign, const Meaning *left,
                                        const Meaning *right) {
+    const Sense *first = &left->items[0], *second = &right->items[0];
+    if (text_equal(sign, "+") && first->string && second->string && first->text != NULL &&
+        second->text != NULL)
+        return meaning_of(flow,
+                          (Sense){.kind = SENSE_PLAIN,
+                                  .string = true,
+                                  .text = arena_printf(flow->arena, "%s%s", first->text, second->text)});
     double a, b;
     NumberKind number = left->items[0].number == right->items[0].number ? left->items[0].number : NUMBER_ANY;
     if (left->items[0].number == NUMBER_FLOAT || right->items[0].number == NUMBER_FLOAT ||

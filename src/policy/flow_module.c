@@ -124,18 +124,29 @@ static const Meaning *apply_function(Flow *flow, const Node *at, const Sense *mo
     return meaning_of(flow, *module);
 }
 
+static const char *const SAME[] = {"to",       "eval",   "train",   "float", "half",           "double",
+                                   "bfloat16", "cuda",   "cpu",     "type",  "requires_grad_", "extend",
+                                   "append",   "insert", "to_empty"};
+static const char *const PARAMETER_LISTS[] = {"parameters", "named_parameters", "buffers", "named_buffers"};
+static const char *const MODULE_LISTS[] = {"modules", "named_modules", "children", "named_children"};
+static const char *const REGISTERS[] = {"register_buffer", "add_module", "register_module"};
+static const char *const NOTHING[] = {"__init__",        "zero_grad",       "load_state_dict",
+                                      "state_dict",      "extra_repr",      "__init_subclass__",
+                                      "get_extra_state", "set_extra_state", "pop"};
+
+static const char *const OTHERS[] = {"register_parameter", "apply", "get_submodule", "get_parameter",
+                                     "get_buffer"};
+
+bool flow_is_module_method(const char *name) {
+    return is_one_of(name, SAME, COUNT_OF(SAME)) ||
+           is_one_of(name, PARAMETER_LISTS, COUNT_OF(PARAMETER_LISTS)) ||
+           is_one_of(name, MODULE_LISTS, COUNT_OF(MODULE_LISTS)) ||
+           is_one_of(name, REGISTERS, COUNT_OF(REGISTERS)) || is_one_of(name, NOTHING, COUNT_OF(NOTHING)) ||
+           is_one_of(name, OTHERS, COUNT_OF(OTHERS));
+}
+
 const Meaning *flow_module_method(Flow *flow, const Node *at, const Sense *module, const char *name,
                                   const Arguments *arguments) {
-    static const char *const SAME[] = {"to",       "eval",   "train",   "float", "half",           "double",
-                                       "bfloat16", "cuda",   "cpu",     "type",  "requires_grad_", "extend",
-                                       "append",   "insert", "to_empty"};
-    static const char *const PARAMETER_LISTS[] = {"parameters", "named_parameters", "buffers",
-                                                  "named_buffers"};
-    static const char *const MODULE_LISTS[] = {"modules", "named_modules", "children", "named_children"};
-    static const char *const REGISTERS[] = {"register_buffer", "add_module", "register_module"};
-    static const char *const NOTHING[] = {"__init__",        "zero_grad",       "load_state_dict",
-                                          "state_dict",      "extra_repr",      "__init_subclass__",
-                                          "get_extra_state", "set_extra_state", "pop"};
     Object *object = object_of_module(module);
     if (is_one_of(name, SAME, COUNT_OF(SAME))) {
         for (size_t i = 0; object != NULL && module->kind == SENSE_MODULES && i < arguments->count; i++) {

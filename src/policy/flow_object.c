@@ -166,7 +166,10 @@ static const Meaning *instance_attribute(Flow *flow, const Node *at, const Sense
         Sense class = {
             .kind = SENSE_CLASS, .node = instance->node, .file = instance->file, .frame = instance->frame};
         const Meaning *member = class_member(flow, &class, name, true, 0);
-        value = member != NULL ? bind_members(flow, at, self, &class, member) : instance->object->rest;
+        bool method = is_called(at) && instance->object->module && flow_is_module_method(name);
+        value = member != NULL ? bind_members(flow, at, self, &class, member)
+                : method       ? NULL
+                               : instance->object->rest;
     }
     const Sense *data = value != NULL ? meaning_first(value, SENSE_DATA) : NULL;
     if (data != NULL && data->origin == ORIGIN_STALE && flow->phase == PHASE_FORWARD)
@@ -250,9 +253,13 @@ static const Meaning *attribute_of_sense(Flow *flow, const Node *at, const Sense
         const Meaning *member = class_member(flow, sense, name, true, 0);
         return member != NULL ? member : flow->unknown;
     }
-    case SENSE_LIST:
-        if (table_has(sense->object->named, name) && !is_called(at))
-            return table_get(sense->object->named, name);
+    case SENSE_LIST: /* a field of a namespace; or a dict's method, where it has a key of that name */
+        if (table_has(sense->object->named, name)) {
+            const Meaning *field = table_get(sense->object->named, name);
+            const Meaning *method =
+                meaning_of(flow, (Sense){.kind = SENSE_BOUND, .text = name, .receiver = self});
+            return is_called(at) ? meaning_join(flow, field, method) : field;
+        }
         break;
     case SENSE_BOUND:
         if (meaning_has(sense->receiver, SENSE_DATA))

@@ -556,5 +556,7 @@ const Meaning *flow_binary(Flow *flow, const Node *at, const char *dunder, const
     Arguments arguments = {0};
     arguments_push(flow, &arguments, left);
     arguments_push(flow, &arguments, right);
-    return flow_operate(flow, at, dunder, arena_printf(flow->arena, "the operator %s", sign), &arguments);
+    const char *spelled =
+        strchr(sign, '.') != NULL ? sign : arena_printf(flow->arena, "the operator %s", sign);
+    return flow_operate(flow, at, dunder, spelled, &arguments);
 }

@@ -500,6 +500,8 @@ static const PythonRow ROWS[] = {
     {"builtins.map", python_map},
     {"builtins.filter", python_map},
     {"builtins.next", python_next},
+    {"builtins.staticmethod", python_same},
+    {"builtins.classmethod", python_same},
     {"builtins.", python_nothing},
     {"math.", python_read},
     {"cmath.", python_read},

@@ -36,10 +36,22 @@ static void bind_name(Flow *flow, const char *name, const Meaning *meaning) {
     table_put(frame->names, name, (void *)meaning_join(flow, before, meaning));
 }
 
+/* Item `index` of every container that has just `count` in order; of others, any element. */
+static const Meaning *item_at(Flow *flow, const Node *at, const Meaning *meaning, size_t index,
+                              size_t count) {
+    const Meaning *all = NULL;
+    for (size_t i = 0; i < meaning->count; i++) {
+        const Sense *sense = &meaning->items[i];
+        bool exact = sense->kind == SENSE_LIST && sense->object->exact && sense->object->count == count;
+        all = meaning_join(flow, all,
+                           exact ? sense->object->items[index]
+                                 : flow_elements(flow, at, meaning_of(flow, *sense)));
+    }
+    return all;
+}
+
 static void bind_unpacked(Flow *flow, const Node *target, const Meaning *meaning) {
     const Field *targets = list_field(target, FIELD_elts);
-    const Sense *list = meaning->count == 1 ? meaning_first(meaning, SENSE_LIST) : NULL;
-    bool exact = list != NULL && list->object->exact && list->object->count == targets->count;
     for (size_t i = 0; i < targets->count; i++) {
         const Node *item = targets->items[i];
         if (item == NULL)
@@ -48,7 +60,7 @@ static void bind_unpacked(Flow *flow, const Node *target, const Meaning *meaning
             flow_bind(flow, node_child(item, FIELD_value),
                       list_of_any(flow, flow_elements(flow, target, meaning)));
         else
-            flow_bind(flow, item, exact ? list->object->items[i] : flow_elements(flow, target, meaning));
+            flow_bind(flow, item, item_at(flow, target, meaning, i, targets->count));
     }
 }
 
