@@ -75,7 +75,7 @@ static int width_of(const Glyphs *glyphs, size_t from, size_t to) {
 static void choose_window(const Glyphs *glyphs, size_t focus, size_t *from, size_t *to) {
     *from = 0;
     *to = glyphs->count;
-    if (width_of(glyphs, 0, glyphs->count) <= WIDEST)
+    if (glyphs->count == 0 || width_of(glyphs, 0, glyphs->count) <= WIDEST)
         return;
     focus = focus < glyphs->count ? focus : glyphs->count - 1;
     int width = glyphs->items[focus].width;

@@ -65,7 +65,7 @@ static bool is_module_name(const char *name) { /* dotted, and no path */
 
 static Value *named_module(Machine *machine, ValueKind kind, const Value *name) {
     Value *value = value_new(machine, kind);
-    if (name != NULL && name->kind == VALUE_TEXT && is_module_name(name->text))
+    if (name != NULL && name->kind == VALUE_TEXT && name->text != NULL && is_module_name(name->text))
         value->module = name->text;
     return value;
 }
