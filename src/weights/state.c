@@ -122,13 +122,13 @@ static Status decode_entry(Arena *arena, const json_t *json, Bytes file, const c
     return tensor_unwritten_decode(arena, tensor, place, &entry->tensor, error);
 }
 
-/* What entries on the same memory have in common: where it lies, or what the cell says if it was not written.
- */
+/* What entries on the same memory have in common: where it lies, or what the cell says if it was not written;
+ * and always their shape and dtype, on which the sizes of what is laid out for them depend. */
 static const char *memory_name(Arena *arena, const StateEntry *entry) {
     const TensorView *view = &entry->tensor;
     Text text = text_new(arena);
     if (entry->unwritten) {
-        text_printf(&text, "as %s", entry->tied_to);
+        text_printf(&text, "as %s %s", entry->tied_to, tensor_as_text(arena, view));
         return text.data;
     }
     text_printf(&text, "%zu+%" PRId64 " %s", view->storage_at, view->offset, tensor_as_text(arena, view));
