@@ -242,7 +242,8 @@ Status description_decode(Arena *arena, Work *work, json_t *done, Description *d
     bool by_keyword = json_array_size(json_object_get(keywords, "d")) > 0;
     description->init.value = by_keyword ? keywords : json_object_get(done, "init_inputs");
     description->seconds = json_number_value(json_object_get(done, "construct_seconds"));
-    return state_dict_decode(arena, state, bytes, where, &description->state, error);
+    return state_dict_decode(arena, state, bytes, strcmp(where, "candidate") == 0, where, &description->state,
+                             error);
 }
 
 /* The state dict stays readable but for its elements: results refer to its keys. */

@@ -95,8 +95,8 @@ static bool entry_is_state(const StateEntry *entry) {
 }
 
 /* ---- Decoding ----------------------------------------------------------------------------- */
-static Status decode_entry(Arena *arena, const json_t *json, Bytes file, const char *where, StateEntry *entry,
-                           Error *error) {
+static Status decode_entry(Arena *arena, const json_t *json, Bytes file, bool may_be_unwritten,
+                           const char *where, StateEntry *entry, Error *error) {
     const char *kind;
     int64_t owner;
     if (!json_is_object(json))
@@ -114,7 +114,8 @@ static Status decode_entry(Arena *arena, const json_t *json, Bytes file, const c
     entry->owner = (int)owner;
     const char *place = arena_printf(arena, "%s: %s", where, entry->key);
     const json_t *tensor = json_object_get(json, "tensor");
-    entry->unwritten = entry->kind == STATE_PARAMETER && json_is_null(json_object_get(tensor, "storage"));
+    entry->unwritten = may_be_unwritten && entry->kind == STATE_PARAMETER &&
+                       json_is_null(json_object_get(tensor, "storage"));
     if (!entry->unwritten)
         return tensor_located_decode(arena, tensor, file, place, &entry->tensor, error);
     const json_t *tied_to = json_object_get(json, "tied_to");
@@ -155,8 +156,8 @@ static void find_ties(Arena *arena, StateDict *dict) {
     }
 }
 
-Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, const char *where, StateDict *dict,
-                         Error *error) {
+Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, bool may_be_unwritten,
+                         const char *where, StateDict *dict, Error *error) {
     if (!json_is_array(state))
         return error_set(error, where, "", "the state must be a list");
     if (json_array_size(state) > MOST_ENTRIES)
@@ -166,7 +167,8 @@ Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, const ch
     dict->items = ARENA_ARRAY(arena, StateEntry, dict->count);
     for (size_t i = 0; i < dict->count; i++) {
         StateEntry *entry = &dict->items[i];
-        if (decode_entry(arena, json_array_get(state, i), file, where, entry, error) != STATUS_OK)
+        if (decode_entry(arena, json_array_get(state, i), file, may_be_unwritten, where, entry, error) !=
+            STATUS_OK)
             return STATUS_ERROR;
         if (table_has(dict->by_key, entry->key))
             return error_set(error, where, "", "the state has the key \"%s\" twice", entry->key);

@@ -30,9 +30,10 @@ typedef struct StateDict {
 } StateDict;
 
 /* Decodes the "state" list of a describe report; tensors lie in the mapped memory file `file`. Hostile input.
+ * Only where `may_be_unwritten` (a candidate's, of which no parameter is read) may parameters have no bytes.
  */
-MUST_USE Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, const char *where,
-                                  StateDict *dict, Error *error);
+MUST_USE Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, bool may_be_unwritten,
+                                  const char *where, StateDict *dict, Error *error);
 /* A buffer that forward writes is state: call it for the keys that a run reports as modified. */
 void state_dict_mark_written(StateDict *dict, const char *key);
 

@@ -99,7 +99,7 @@ static void buffer(Side *side, const char *key, const char *class, bool persiste
 static void decode(World *world, Side *side) {
     Error error;
     assert_int_equal(state_dict_decode(world->arena, side->state, (Bytes){side->file, sizeof side->file},
-                                       "state", &side->dict, &error),
+                                       true, "state", &side->dict, &error),
                      STATUS_OK);
 }
 
@@ -628,17 +628,41 @@ static void test_hostile_state(void **state) {
     Error error;
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         json_t *json = json_loads(wrong[i], 0, NULL);
-        assert_int_equal(state_dict_decode(world->arena, json, (Bytes){0}, "state", &dict, &error),
+        assert_int_equal(state_dict_decode(world->arena, json, (Bytes){0}, false, "state", &dict, &error),
                          STATUS_ERROR);
         json_decref(json);
     }
     parameter(&world->original, "a", "[2]");
     parameter(&world->original, "a", "[2]");
     assert_int_equal(state_dict_decode(world->arena, world->original.state,
-                                       (Bytes){world->original.file, sizeof world->original.file}, "state",
-                                       &dict, &error),
+                                       (Bytes){world->original.file, sizeof world->original.file}, false,
+                                       "state", &dict, &error),
                      STATUS_ERROR);
     assert_non_null(strstr(error.cause, "\"a\" twice"));
+}
+
+/* A cell may say that two parameters without bytes are one tensor; of other shapes they are not. */
+static void test_unwritten_parameters(void **state) {
+    World *world = *state;
+    static const char *const text = "[{\"key\": \"a\", \"kind\": \"parameter\", \"persistent\": true, "
+                                    "\"module\": \"\", \"module_class\": \"\", "
+                                    "\"owner\": 0, \"tied_to\": null, \"tensor\": {\"dtype\": "
+                                    "\"torch.float32\", \"shape\": [1], \"stride\": [1], "
+                                    "\"offset\": 0, \"storage\": null}},"
+                                    "{\"key\": \"b\", \"kind\": \"parameter\", \"persistent\": true, "
+                                    "\"module\": \"\", \"module_class\": \"\", "
+                                    "\"owner\": 0, \"tied_to\": \"a\", \"tensor\": {\"dtype\": "
+                                    "\"torch.float32\", \"shape\": [900], \"stride\": "
+                                    "[1], \"offset\": 0, \"storage\": null}}]";
+    json_t *json = json_loads(text, 0, NULL);
+    StateDict dict;
+    Error error;
+    assert_int_equal(state_dict_decode(world->arena, json, (Bytes){0}, true, "state", &dict, &error),
+                     STATUS_OK);
+    assert_true(dict.items[0].unwritten && dict.items[1].tie == 1);
+    assert_int_equal(state_dict_decode(world->arena, json, (Bytes){0}, false, "state", &dict, &error),
+                     STATUS_ERROR);
+    json_decref(json);
 }
 
 static void test_rules_have_ids_and_sources(void **state) {
@@ -687,6 +711,7 @@ int main(void) {
         TEST(test_a_checkpoint_overwrites_what_differs),
         TEST(test_state_buffers_must_be_mapped),
         TEST(test_hostile_state),
+        TEST(test_unwritten_parameters),
         TEST(test_rules_have_ids_and_sources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,11 +77,11 @@ static void candidate(World *world, const char *key, const char *shape) {
 static void decode(World *world) {
     Error error;
     assert_int_equal(state_dict_decode(world->arena, world->original_state, (Bytes){world->file, world->used},
-                                       "state", &world->original, &error),
+                                       false, "state", &world->original, &error),
                      STATUS_OK);
     assert_int_equal(state_dict_decode(world->arena, world->candidate_state,
-                                       (Bytes){world->candidate_file, FILE_SIZE}, "state", &world->candidate,
-                                       &error),
+                                       (Bytes){world->candidate_file, FILE_SIZE}, true, "state",
+                                       &world->candidate, &error),
                      STATUS_OK);
 }
 
