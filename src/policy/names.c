@@ -106,7 +106,9 @@ static bool store_on_instances(Names *names, const Things *bases, const char *at
                                const Things *values) {
     bool grew = false;
     for (size_t i = 0; attribute != NULL && i < bases->count; i++)
-        if (bases->items[i].kind == THING_INSTANCE) {
+        if (bases->items[i].depth > 0) {
+            continue;
+        } else if (bases->items[i].kind == THING_INSTANCE) {
             Scope *scope = names_class_scope(names, bases->items[i]);
             grew |= !table_has(scope->instance, attribute);
             Variable *variable = instance_variable(names->arena, scope, attribute);
@@ -205,11 +207,14 @@ static bool update_call(Names *names, const NodeAt *call) {
     Things called = func == NULL ? (Things){0} : names_evaluate(names, call->file, func);
     for (size_t i = 0; i < called.count; i++) {
         Thing thing = called.items[i];
+        if (thing.depth > 0)
+            continue;
         if (thing.kind == THING_FUNCTION || thing.kind == THING_METHOD)
             grew |= pass_arguments(names, call, names->files[thing.file->index].made[thing.node->id],
                                    thing.kind == THING_METHOD);
         if (thing.kind == THING_CLASS)
-            grew |= pass_to_methods(names, call, (Thing){THING_INSTANCE, NULL, thing.file, thing.node},
+            grew |= pass_to_methods(names, call,
+                                    (Thing){.kind = THING_INSTANCE, .file = thing.file, .node = thing.node},
                                     "__init__");
         if (thing.kind == THING_INSTANCE) {
             grew |= pass_to_methods(names, call, thing, "forward");
@@ -252,8 +257,16 @@ Names *names_new(Arena *arena, const Program *program) {
 
 /* ---- Questions ---------------------------------------------------------------------------- */
 
-Things names_of(const Names *names, const ProgramFile *file, const Node *expression) {
+Things names_inside(const Names *names, const ProgramFile *file, const Node *expression) {
     return names_evaluate(names, &names->files[file->index], expression);
+}
+
+Things names_of(const Names *names, const ProgramFile *file, const Node *expression) {
+    Things all = names_inside(names, file, expression), things = {.overflow = all.overflow};
+    for (size_t i = 0; i < all.count; i++)
+        if (all.items[i].depth == 0)
+            things_add(names->arena, &things, all.items[i]);
+    return things;
 }
 
 Scope *names_scope_at(const Names *names, const ProgramFile *file, const Node *node) {
@@ -281,8 +294,8 @@ bool names_file_defines(const Names *names, const ProgramFile *file, const char 
 }
 
 bool names_class_has(const Names *names, const Scope *scope, const char *attribute) {
-    Things things =
-        names_attribute(names, (Thing){THING_INSTANCE, NULL, scope->file, scope->node}, attribute);
+    Things things = names_attribute(
+        names, (Thing){.kind = THING_INSTANCE, .file = scope->file, .node = scope->node}, attribute);
     for (size_t i = 0; i < names->scopes.count; i++)
         if (names->scopes.items[i] == scope &&
             (table_has(scope->variables, attribute) || table_has(scope->instance, attribute)))

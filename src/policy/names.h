@@ -28,6 +28,7 @@ typedef struct Thing {
     const char *path;
     const ProgramFile *file;
     const Node *node;
+    int depth; /* how deep inside a container it is: names_of gives what is not inside one */
 } Thing;
 
 typedef struct Things {
@@ -90,6 +91,8 @@ Names *names_new(Arena *arena, const Program *program);
 /* What `expression` of `file` may be: the union over all bindings. A container counts as what is in it.
  * Empty: a number or None, or a name that nobody binds. */
 Things names_of(const Names *names, const ProgramFile *file, const Node *expression);
+/* That, and what may be inside it if it is a container, at any depth. */
+Things names_inside(const Names *names, const ProgramFile *file, const Node *expression);
 /* The scope in which the node stands; that of a def, lambda or class itself is its surrounding one. */
 Scope *names_scope_at(const Names *names, const ProgramFile *file, const Node *node);
 /* The scope that a ClassDef, FunctionDef, Lambda or Module makes. */

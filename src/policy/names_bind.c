@@ -158,6 +158,7 @@ static void visit_function(Binder *binder, const Node *node, Scope *scope) {
     const Node *arguments = node_child(node, FIELD_args);
     if (arguments != NULL) {
         binder->file->at[arguments->id] = scope;
+        binder->file->judged[arguments->id] = binder->judged;
         bind_parameters(binder, arguments, made, scope);
     }
     visit_field(binder, node, FIELD_body, made);

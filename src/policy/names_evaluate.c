@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-enum { MOST_THINGS = 300, LONGEST_PATH = 8 };
+enum { MOST_THINGS = 300, LONGEST_PATH = 8, DEEPEST_CONTAINER = 3 };
 
 static bool thing_equal(Thing a, Thing b) {
-    return a.kind == b.kind && a.node == b.node && a.file == b.file && text_equal(a.path, b.path);
+    return a.kind == b.kind && a.depth == b.depth && a.node == b.node && a.file == b.file &&
+           text_equal(a.path, b.path);
 }
 
 bool things_add(Arena *arena, Things *things, Thing thing) {
@@ -55,6 +56,36 @@ static Things unknown(Arena *arena) {
     Things things = {0};
     things_add(arena, &things, (Thing){.kind = THING_UNKNOWN});
     return things;
+}
+
+/* What stands in a container display, or in a call that makes a container. */
+static void add_inside(Arena *arena, Things *things, const Things *contents) {
+    things->overflow |= contents->overflow;
+    for (size_t i = 0; i < contents->count; i++) {
+        Thing thing = contents->items[i];
+        thing.depth += thing.depth < DEEPEST_CONTAINER;
+        things_add(arena, things, thing);
+    }
+}
+
+/* What comes out of a container: the thing itself, if it is no container. */
+static void add_outside(Arena *arena, Things *things, const Things *container) {
+    things->overflow |= container->overflow;
+    for (size_t i = 0; i < container->count; i++) {
+        Thing thing = container->items[i];
+        thing.depth -= thing.depth > 0;
+        things_add(arena, things, thing);
+    }
+}
+
+/* Only what is inside: as it is, and one container less. */
+static void add_contents(Arena *arena, Things *things, const Things *container) {
+    Things inside = {0};
+    for (size_t i = 0; i < container->count; i++)
+        if (container->items[i].depth > 0)
+            things_add(arena, &inside, container->items[i]);
+    things_add_all(arena, things, &inside);
+    add_outside(arena, things, &inside);
 }
 
 /* ---- Names -------------------------------------------------------------------------------- */
@@ -271,6 +302,8 @@ Things names_attribute(const Names *names, Thing thing, const char *attribute) {
 static Things attribute_of(const Names *names, const Things *bases, const char *attribute) {
     Things things = {.overflow = bases->overflow};
     for (size_t i = 0; attribute != NULL && i < bases->count; i++) {
+        if (bases->items[i].depth > 0)
+            continue;
         Things more = names_attribute(names, bases->items[i], attribute);
         things_add_all(names->arena, &things, &more);
     }
@@ -341,14 +374,23 @@ static Things call_builtin(const Names *names, const FileNames *file, const Node
                 things_add(
                     arena, &things,
                     (Thing){.kind = THING_CLASS, .file = inner.items[i].file, .node = inner.items[i].node});
-    } else if (!python_table_has("builtins.exceptions", builtin.path)) {
-        for (size_t i = 0; i < inner.count;
-             i++) /* list(pairs), next(iterator): what is inside may come out */
-            if (inner.items[i].kind != THING_STATE && inner.items[i].kind != THING_RESULT &&
-                inner.items[i].kind != THING_TEXT)
-                things_add(arena, &things, inner.items[i]);
+    } else if (python_table_has("builtins.containers", builtin.path)) {
+        for (size_t i = 0; call_argument(call, i) != NULL; i++) { /* list(pairs), next(items): what is inside
+                                                                    may come out */
+            inner = names_evaluate(names, file, call_argument(call, i));
+            add_contents(arena, &things, &inner);
+        }
     }
     return things;
+}
+
+/* d.get(k), d.values(): what is inside comes out */
+static void call_container(const Names *names, const FileNames *file, const Node *func, Things *things) {
+    const Node *object = func->kind == NODE_Attribute ? node_child(func, FIELD_value) : NULL;
+    if (object == NULL || !python_table_has("accessors", node_text(func, FIELD_attr)))
+        return;
+    Things inner = names_evaluate(names, file, object);
+    add_contents(names->arena, things, &inner);
 }
 
 static void call_thing(const Names *names, const FileNames *file, const Node *call, Thing called,
@@ -370,23 +412,20 @@ static void call_thing(const Names *names, const FileNames *file, const Node *ca
         return;
     case THING_LIBRARY:
         things_add(arena, things, (Thing){.kind = THING_RESULT, .path = called.path});
-        if (text_starts(called.path, "torch.nn.") || text_starts(called.path, "functools."))
-            for (size_t i = 0; call_argument(call, i) != NULL; i++) { /* ModuleList([Block()]), partial(f) */
-                more = names_evaluate(names, file, call_argument(call, i));
-                for (size_t j = 0; j < more.count; j++)
-                    if (more.items[j].kind == THING_INSTANCE || more.items[j].kind == THING_CLASS ||
-                        more.items[j].kind == THING_FUNCTION || more.items[j].kind == THING_METHOD ||
-                        more.items[j].kind == THING_LIBRARY || more.items[j].kind == THING_BUILTIN)
-                        things_add(arena, things, more.items[j]);
-            }
+        for (size_t i = 0; call_argument(call, i) != NULL; i++) {
+            more = names_evaluate(names, file, call_argument(call, i));
+            if (text_equal(called.path, "functools.partial"))
+                things_add_all(arena, things, &more);
+            else if (text_starts(called.path, "torch.nn.")) /* Sequential(Block()), ModuleList([Block()]) */
+                for (size_t j = 0; j < more.count; j++) {
+                    more.items[j].depth += more.items[j].depth == 0;
+                    things_add(arena, things, more.items[j]);
+                }
+        }
         return;
     case THING_STATE:
         things_add(arena, things, called);
         things_add(arena, things, (Thing){.kind = THING_UNKNOWN});
-        return;
-    case THING_RESULT:
-        if (path_length(called.path) < LONGEST_PATH)
-            things_add(arena, things, called);
         return;
     default: things_add(arena, things, (Thing){.kind = THING_UNKNOWN});
     }
@@ -405,7 +444,9 @@ static Things evaluate_call(const Names *names, const FileNames *file, const Nod
     Things called = names_evaluate(names, file, func);
     things.overflow = called.overflow;
     for (size_t i = 0; i < called.count; i++)
-        call_thing(names, file, call, called.items[i], &things);
+        if (called.items[i].depth == 0)
+            call_thing(names, file, call, called.items[i], &things);
+    call_container(names, file, func, &things);
     if (things.count == 0)
         return unknown(names->arena);
     return things;
@@ -413,8 +454,10 @@ static Things evaluate_call(const Names *names, const FileNames *file, const Nod
 
 /* ---- Expressions -------------------------------------------------------------------------- */
 
+typedef enum Taking { AS_IT_IS, INTO_CONTAINER, OUT_OF_CONTAINER } Taking;
+
 static void add_field(const Names *names, const FileNames *file, const Node *node, FieldName name,
-                      Things *things) {
+                      Taking taking, Things *things) {
     const Field *field = node_field(node, name);
     if (field == NULL)
         return;
@@ -423,8 +466,14 @@ static void add_field(const Names *names, const FileNames *file, const Node *nod
         const Node *item = field->kind == FIELD_IS_NODE ? field->node : field->items[i];
         if (item == NULL)
             continue;
+        bool starred = item->kind == NODE_Starred; /* [*pairs] has what pairs has */
         Things more = names_evaluate(names, file, item);
-        things_add_all(names->arena, things, &more);
+        if (taking == INTO_CONTAINER && !starred)
+            add_inside(names->arena, things, &more);
+        else if (taking == OUT_OF_CONTAINER)
+            add_outside(names->arena, things, &more);
+        else
+            things_add_all(names->arena, things, &more);
     }
 }
 
@@ -440,44 +489,46 @@ Things names_evaluate(const Names *names, const FileNames *file, const Node *nod
         text = node_text(node, FIELD_id);
         return text == NULL ? things : evaluate_name(names, file->at[node->id], text);
     case NODE_Attribute:
-        add_field(names, file, node, FIELD_value, &things);
+        add_field(names, file, node, FIELD_value, AS_IT_IS, &things);
         return attribute_of(names, &things, node_text(node, FIELD_attr));
     case NODE_Call: return evaluate_call(names, file, node);
     case NODE_Lambda:
         things_add(names->arena, &things, (Thing){.kind = THING_FUNCTION, .file = file->file, .node = node});
         return things;
     case NODE_IfExp:
-        add_field(names, file, node, FIELD_body, &things);
-        add_field(names, file, node, FIELD_orelse, &things);
+        add_field(names, file, node, FIELD_body, AS_IT_IS, &things);
+        add_field(names, file, node, FIELD_orelse, AS_IT_IS, &things);
         return things;
-    case NODE_BoolOp: add_field(names, file, node, FIELD_values, &things); return things;
+    case NODE_BoolOp: add_field(names, file, node, FIELD_values, AS_IT_IS, &things); return things;
     case NODE_NamedExpr:
-    case NODE_Starred:
-    case NODE_Subscript:
-    case NODE_DictComp: add_field(names, file, node, FIELD_value, &things); return things;
+    case NODE_Starred: add_field(names, file, node, FIELD_value, AS_IT_IS, &things); return things;
+    case NODE_Subscript: add_field(names, file, node, FIELD_value, OUT_OF_CONTAINER, &things); return things;
+    case NODE_DictComp: add_field(names, file, node, FIELD_value, INTO_CONTAINER, &things); return things;
     case NODE_List:
     case NODE_Tuple:
-    case NODE_Set: add_field(names, file, node, FIELD_elts, &things); return things;
-    case NODE_Dict: add_field(names, file, node, FIELD_values, &things); return things;
+    case NODE_Set: add_field(names, file, node, FIELD_elts, INTO_CONTAINER, &things); return things;
+    case NODE_Dict: add_field(names, file, node, FIELD_values, INTO_CONTAINER, &things); return things;
     case NODE_GeneratorExp:
         things_add(names->arena, &things, (Thing){.kind = THING_RESULT, .path = "iter"});
-        add_field(names, file, node, FIELD_elt, &things);
+        add_field(names, file, node, FIELD_elt, INTO_CONTAINER, &things);
         return things;
     case NODE_ListComp:
-    case NODE_SetComp: add_field(names, file, node, FIELD_elt, &things); return things;
+    case NODE_SetComp: add_field(names, file, node, FIELD_elt, INTO_CONTAINER, &things); return things;
     default: return unknown(names->arena);
     }
 }
 
 Things names_elements(const Names *names, const FileNames *file, const Node *value) {
-    Things things = names_evaluate(names, file, value);
+    Things all = names_evaluate(names, file, value), things = {.overflow = all.overflow}, outside;
+    for (size_t i = 0; i < all.count; i++) /* a library's result is taken apart into nothing known */
+        if (all.items[i].kind != THING_RESULT || all.items[i].depth > 0)
+            things_add(names->arena, &things, all.items[i]);
     if (value->kind == NODE_Dict)
-        add_field(names, file, value, FIELD_keys, &things);
-    if (value->kind == NODE_Call) { /* zip(a, b), enumerate(c), d.items() */
-        add_field(names, file, value, FIELD_args, &things);
-        const Node *func = node_child(value, FIELD_func);
-        if (func != NULL && func->kind == NODE_Attribute)
-            add_field(names, file, func, FIELD_value, &things);
+        add_field(names, file, value, FIELD_keys, INTO_CONTAINER, &things);
+    for (int i = 0; i < DEEPEST_CONTAINER; i++) {
+        outside = (Things){0};
+        add_outside(names->arena, &outside, &things);
+        things_add_all(names->arena, &things, &outside);
     }
     return things;
 }
