@@ -212,7 +212,7 @@ void policy_judge_trace(const Program *program, const Trace *candidate, const Tr
     judge.flow = flow_new(arena, candidate, by_child, find_child_state(&judge));
     judge.original_flow = flow_new(arena, original, NULL, NULL);
     for (size_t i = 0; i < original->call_count; i++) {
-        flow_read(&judge.original_flow, i);
+        flow_read_call(&judge.original_flow, i);
         flow_write(&judge.original_flow, i);
     }
     judge_operators(&judge);

@@ -179,7 +179,7 @@ static bool draws_numbers(const TraceCall *call, const char *bare, OperatorClass
              training != NULL);
 }
 
-void flow_read(Flow *flow, size_t index) {
+void flow_read_call(Flow *flow, size_t index) {
     const TraceCall *call = &flow->trace->calls[index];
     if (index == flow->trace->forward_start)
         begin_forward(flow);

@@ -266,7 +266,7 @@ void judge_operators(Judge *judge) {
     bool original_writes = forward_writes_what_stays(judge->original);
     for (size_t i = 0; i < trace->call_count; i++) {
         const TraceCall *call = &trace->calls[i];
-        flow_read(&judge->flow, i);
+        flow_read_call(&judge->flow, i);
         if (call->in_forward) {
             if (!original_writes && writes_what_stays(trace, call))
                 judge_writing(judge, i);

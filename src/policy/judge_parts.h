@@ -47,8 +47,8 @@ Flow flow_new(Arena *arena, const Trace *trace, bool *by_child, bool *child_stat
 uint16_t flow_marks(const Flow *flow, TensorId tensor);
 /* Works out class and marks of one call: flow->classes[call], flow->call_marks[call]. To be called in order.
  */
-void flow_read(Flow *flow, size_t call);
-/* Gives marks to what the call gave and wrote. Call flow_read first. */
+void flow_read_call(Flow *flow, size_t call);
+/* Gives marks to what the call gave and wrote. Call flow_read_call first. */
 void flow_write(Flow *flow, size_t call);
 const OperatorFacts *flow_operator(const Flow *flow, size_t call);
 bool flow_is_compute(OperatorClass class); /* compute, forbidden, selecting, random */
