@@ -13,6 +13,26 @@ from torch.overrides import TorchFunctionMode
 ABSENT = object()
 
 
+if hasattr(torch._C, "DisableTorchFunctionSubclass"):
+    modes_off, modes_on = torch._C.DisableTorchFunction, torch._C._EnableTorchFunction
+else:  # torch 1.13 has one mode for C++, which runs the topmost of those that Python has entered
+    from torch.overrides import _TorchFunctionStackMode
+
+    class modes_on:  # type: ignore[no-redef]
+        def __enter__(self) -> None:
+            self.set(torch._C._len_torch_function_stack() > 0)
+
+        def __exit__(self, *cause: Any) -> None:
+            self.set(False)
+
+        @staticmethod
+        def set(on: bool) -> None:
+            torch._C._set_torch_function_mode(_TorchFunctionStackMode() if on else None)
+
+    class modes_off(modes_on):  # type: ignore[no-redef]
+        __enter__, __exit__ = (lambda self: self.set(False)), (lambda self, *cause: modes_on.__enter__(self))
+
+
 class Patches:
     """Attributes of classes, replaced for a while."""
 
@@ -35,7 +55,7 @@ def patch_all(patches: Patches, tracer: Any) -> None:
     patch_constructor(patches, tracer)
     patch_functions(patches, tracer)
     patch_scripted(patches, tracer)
-    if not sees_plain_index():
+    if not SEES_PLAIN_INDEX:
         patch_index(patches, tracer)
 
 
@@ -133,6 +153,9 @@ def sees_plain_index() -> bool:
     return mode.seen
 
 
+SEES_PLAIN_INDEX = sees_plain_index()  # asked before any other mode is active, which would see the question
+
+
 def patch_index(patches: Patches, tracer: Any) -> None:
     for name in ("__getitem__", "__setitem__"):
         patches.put(torch.Tensor, name, recorded_method(tracer, getattr(torch.Tensor, name), "torch.Tensor." + name))
@@ -142,4 +165,6 @@ def recorded_method(tracer: Any, original: Callable[..., Any], name: str) -> Cal
     def method(*args: Any) -> Any:
         return tracer.record_other(name, args, {}, sys._getframe(1), original)
 
+    # torch looks the method up by its name to tell other modes what was called: it is to read as the one that it is.
+    method.__module__, method.__name__, method.__qualname__ = "torch._tensor", original.__name__, "Tensor." + original.__name__
     return method

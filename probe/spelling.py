@@ -48,7 +48,7 @@ ASKED = frozenset(TENSOR + name for name in (
         "torch.sym_ite", "torch.sym_sum", "torch.sym_sqrt"))
 # Switches and checks of torch's own that pass through a function mode: the flags of a call tell of them.
 NOT_OPERATORS = frozenset(("_set_grad_enabled", "_parse_to", "_has_compatible_shallow_copy_type", "_enter_autocast",
-                           "_exit_autocast", "_has_torch_function", "_assert_async", "autocast", "_are_functorch_transforms_active"))
+                           "_exit_autocast", "_has_torch_function", "autocast", "_are_functorch_transforms_active"))
 # In-place calls after which the same object has another shape, stride, type or storage.
 RESHAPES_ITSELF = frozenset(TENSOR + name for name in (
     "data=", "unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "moveaxis_", "movedim_",

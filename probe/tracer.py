@@ -27,11 +27,12 @@ from torch.overrides import TorchFunctionMode
 from . import values
 from .frames import Frames
 from .modules import Modules, Running
-from .patches import Patches, patch_all
+from .patches import Patches, modes_off, modes_on, patch_all
 from .spelling import Spelling, spell
 from .tensors import Tensors
 
 Used = List[Tuple[torch.Tensor, int, int]]  # tensor, number, version before the call (-1: it has none)
+FORWARD = 1
 LARGEST_INT = 1 << 62
 NO_KEYWORDS: Dict[str, Any] = {}  # shared by the records of most calls
 NOTHING_WRITTEN: List[int] = []
@@ -120,7 +121,9 @@ class Tracer(TorchFunctionMode):
             spelling = self._spellings[func] = spell(func)
         if not spelling.operator or spelling.asked and self.frames.asked_by_torch(sys._getframe(1)):
             return func(*args, **kwargs)
-        return self._record(spelling, func, args, kwargs, sys._getframe(1))
+        if self._phase == FORWARD:
+            return self._record(spelling, func, args, kwargs, sys._getframe(1))
+        return self._record_alone(spelling, func, args, kwargs, sys._getframe(1))
 
     def record_other(self, name: str, args: Any, kwargs: Dict[str, Any], frame: FrameType, call: Callable[..., Any],
                      subject: Any = None) -> Any:
@@ -132,9 +135,19 @@ class Tracer(TorchFunctionMode):
             spelling = self._spellings[name] = Spelling(name, operator=True)
         self.quiet = True
         try:
-            return self._record(spelling, call, args, kwargs, frame, subject)
+            return self._record_alone(spelling, call, args, kwargs, frame, subject)
         finally:
             self.quiet = False
+
+    def _record_alone(self, spelling: Spelling, func: Any, args: Any, kwargs: Dict[str, Any], frame: FrameType,
+                      subject: Any = None) -> Any:
+        """Where other modes may be active (the watch over construction): they see the call, but not what the tracer asks."""
+        def with_modes(*args: Any, **kwargs: Any) -> Any:
+            with modes_on():
+                return func(*args, **kwargs)
+
+        with modes_off():
+            return self._record(spelling, with_modes, args, kwargs, frame, subject)
 
     def _record(self, spelling: Spelling, func: Any, args: Any, kwargs: Dict[str, Any], frame: FrameType,
                 subject: Any = None) -> Any:
