@@ -32,6 +32,13 @@ const char *nearest_key(const StateDict *dict, const char *key);
  * name before them, or the whole of a key, is shared too: "3.weight" says nothing about which layer. */
 size_t shared_suffix(const char *a, const char *b);
 
+/* tensor_at_linear, without the divisions where `contiguous` says that there are no gaps. */
+static inline const uint8_t *element_at(const TensorView *view, bool contiguous, int64_t linear) {
+    if (!contiguous)
+        return tensor_at_linear(view, linear);
+    return (const uint8_t *)view->data + (size_t)(view->offset + linear) * dtype_info(view->dtype)->size;
+}
+
 /* Bits that look random, from a seed, a stream (a storage's place) and a position in it. */
 uint64_t noise_bits(uint64_t seed, uint64_t stream, uint64_t position);
 double noise_unit(uint64_t bits);   /* 0 <= x < 1 */

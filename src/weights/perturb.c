@@ -8,21 +8,41 @@ typedef struct Measure { /* what a tensor's numbers are like */
     bool is_vector;      /* one dimension holds all of it: biases, norms, layer scales, class tokens */
     bool nonnegative;    /* none below 0, and some above: variances, scales */
     double rms;          /* of the finite ones */
-    double fan_in;       /* elements that meet in one output, as torch.nn.init counts them */
+    double usual; /* what elements of an initialised matrix of this shape are about: 1 / sqrt(fan in) */
 } Measure;
 
+/* element_read and element_write, without their detours for the dtype that most weights have. */
+static inline Element read_number(Dtype dtype, const uint8_t *at) {
+    float single;
+    if (dtype != DTYPE_FLOAT32)
+        return element_read(dtype, at);
+    memcpy(&single, at, sizeof single);
+    return (Element){.real = single};
+}
+
+static inline void write_number(Dtype dtype, uint8_t *at, Element element) {
+    float single = (float)element.real;
+    if (dtype != DTYPE_FLOAT32 || !isfinite(single))
+        element_write(dtype, at, element);
+    else
+        memcpy(at, &single, sizeof single);
+}
+
 static Measure measure(const TensorView *view) {
-    Measure measured = {.nonnegative = true, .fan_in = 1};
+    Measure measured = {.nonnegative = true};
+    double fan_in = 1;
     double squares = 0;
     int64_t finite = 0, longest = 1;
     bool positive = false;
     for (size_t i = 0; i < view->rank; i++)
         longest = view->shape[i] > longest ? view->shape[i] : longest;
     for (size_t i = 1; i < view->rank; i++)
-        measured.fan_in *= (double)view->shape[i];
+        fan_in *= (double)view->shape[i];
+    measured.usual = 1 / sqrt(fan_in);
     measured.is_vector = longest == view->element_count;
+    const bool contiguous = tensor_is_contiguous(view);
     for (int64_t i = 0; i < view->element_count; i++) {
-        Element element = element_read(view->dtype, tensor_at_linear(view, i));
+        Element element = read_number(view->dtype, element_at(view, contiguous, i));
         if (!isfinite(element.real) || !isfinite(element.imaginary))
             continue;
         squares += element.real * element.real + element.imaginary * element.imaginary;
@@ -47,8 +67,7 @@ static double perturbed(double value, uint64_t bits, const Measure *like) {
         scale = like->rms > 1 ? like->rms : 1;
         moved = value + sign * (0.1 + 0.15 * unit) * scale;
     } else {
-        const double usual = 1 / sqrt(like->fan_in);
-        scale = like->rms > 0.01 * usual ? like->rms : 2 * usual;
+        scale = like->rms > 0.01 * like->usual ? like->rms : 2 * like->usual;
         moved = value + 0.5 * scale * both;
     }
     const double floor = (0.05 + 0.05 * unit) * scale;
@@ -59,16 +78,18 @@ static double perturbed(double value, uint64_t bits, const Measure *like) {
 static void perturb_tensor(const TensorView *source, uint8_t *target, uint64_t seed) {
     const Measure like = measure(source);
     const size_t item = dtype_info(source->dtype)->size;
+    const bool complex = dtype_info(source->dtype)->kind == KIND_COMPLEX;
+    const bool contiguous = tensor_is_contiguous(source);
     for (int64_t i = 0; i < source->element_count; i++) {
-        const uint8_t *from = tensor_at_linear(source, i);
+        const uint8_t *from = element_at(source, contiguous, i);
         const size_t place = (size_t)(from - (const uint8_t *)source->data);
         const uint64_t position = place / item;
-        Element element = element_read(source->dtype, from);
+        Element element = read_number(source->dtype, from);
         element.real = perturbed(element.real, noise_bits(seed, source->storage_at, 2 * position), &like);
-        if (dtype_info(source->dtype)->kind == KIND_COMPLEX)
+        if (complex)
             element.imaginary =
                 perturbed(element.imaginary, noise_bits(seed, source->storage_at, 2 * position + 1), &like);
-        element_write(source->dtype, target + source->storage_at + place, element);
+        write_number(source->dtype, target + source->storage_at + place, element);
     }
 }
 
