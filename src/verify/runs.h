@@ -77,7 +77,7 @@ MUST_USE Status work_describe(Arena *arena, const RunSettings *settings, const S
  * `inputs_file`. */
 typedef struct RunRequest {
     uint64_t seed, construct_seed; /* of forward; of construction, as it was described */
-    const InitInputs *init; /* NULL: the file's own */
+    const InitInputs *init;        /* NULL: the file's own */
     const json_t *weights, *trial;
     MemoryFile *weights_file, *inputs_file;
     bool trace, float64, initialise;

@@ -148,7 +148,10 @@ static Status candidate_died(const CellFailure *failure, Error *error) {
 
 static Status original_failed(const CellFailure *failure, Error *error) {
     char place[1024];
-    snprintf(place, sizeof place, "%s:%d", failure->place.file, failure->place.line);
+    if (failure->place.line > 0)
+        snprintf(place, sizeof place, "%s:%d", failure->place.file, failure->place.line);
+    else
+        snprintf(place, sizeof place, "%s", failure->place.file);
     return error_set(error, place, "", "the original model does not run: %s", failure->what);
 }
 
@@ -590,7 +593,8 @@ Status step_run_trials(StepState *step, Error *error) {
     for (size_t i = 0; i < result->findings->count; i++)
         broken |= result->findings->items[i].severity == SEVERITY_VIOLATION &&
                   text_starts(result->findings->items[i].rule->id, "numbers.");
-    result->numbers = broken ? PART_FAILED : PART_PASSED;
+    if (status == STATUS_OK)
+        result->numbers = broken ? PART_FAILED : PART_PASSED;
     result->seconds.run = seconds_now() - start - result->seconds.compare;
     return status;
 }

@@ -21,10 +21,10 @@
     RULE(NUMBERS_INPUT, "numbers.input-modified",                                                            \
          "Inputs are modified in place by both sides or by neither",                                         \
          "clone the input before changing it, or change it as the original does", "policy: Numbers")         \
-    RULE(NUMBERS_STATE, "numbers.state-modified", "State is modified in place by both sides or by neither",  \
-         "write the buffers that the original writes, and no others", "soundness 3")                         \
     RULE(NUMBERS_NO_EVIDENCE, "numbers.no-evidence", "Evidence must be able to fail",                        \
          "give the original inputs and weights that its output depends on", "soundness 15")                  \
+    RULE(STEP_ORIGINAL, "step.original", "The candidate never sees the original",                            \
+         "write the parent anew as calls to child components", "soundness: Who computed it")                 \
     RULE(NUMBERS_DIMENSIONS, "numbers.dimensions", "Dimensions are the original model's own",                \
          "use the exact values of the original's __init__(), get_inputs() and get_init_inputs()",            \
          "guide: Dimensions don't match original model")
