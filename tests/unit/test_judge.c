@@ -357,8 +357,7 @@ static void arithmetic_must_not_add_up(void **state) {
     (void)state;
     Arena *arena = arena_new();
     expect("a handful", chain(arena, 5), ORIGINAL, "");
-    expect("more than a handful", chain(arena, 7), ORIGINAL,
-           "op.arithmetic-as-compute 25;");
+    expect("more than a handful", chain(arena, 7), ORIGINAL, "op.arithmetic-as-compute 25;");
     Findings *findings = judged(arena, chain(arena, 2), ORIGINAL, findings_new(arena));
     assert_string_equal(summary(arena, findings, SEVERITY_NOTE), "step.more-arithmetic 20;");
     Text loop = text_new(arena), like = text_new(arena);
