@@ -110,6 +110,7 @@ static const char *cause_of(const char *message) {
         {"shapes cannot be multiplied",
          "shape mismatch: check that Linear(in, out) is not swapped and that no dimension was reduced"},
         {"size mismatch", "shape mismatch: check weight dimensions and reshapes"},
+        {"Expected size for", "shape mismatch: check the shapes that go into this component"},
         {"must match the size", "shape mismatch: check reshapes and transposes"},
         {"is invalid for input of size", "shape mismatch: a reshape has the wrong sizes"},
         {"to have", "shape mismatch: check the shapes that go into this component"},
