@@ -189,10 +189,10 @@ static int add_rules(scmp_filter_ctx filter, const ArgumentRule *rules, size_t c
         const ArgumentRule *rule = &rules[i];
         int call = seccomp_syscall_resolve_name(rule->name);
         uint64_t value = rule->value == OWN_ID ? (uint64_t)pid : rule->value;
-        struct scmp_arg_cmp test = rule->test == IF_MASKED_EQUAL
-                                       ? SCMP_CMP64(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask, value)
-                                   : rule->test == IF_EQUAL ? SCMP_CMP64(rule->argument, SCMP_CMP_EQ, value)
-                                                            : SCMP_CMP64(rule->argument, SCMP_CMP_NE, value);
+        struct scmp_arg_cmp test =
+            rule->test == IF_MASKED_EQUAL ? SCMP_CMP64(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask, value)
+            : rule->test == IF_EQUAL      ? SCMP_CMP64(rule->argument, SCMP_CMP_EQ, value, 0)
+                                          : SCMP_CMP64(rule->argument, SCMP_CMP_NE, value, 0);
         int problem = call < 0 ? 0 : seccomp_rule_add_array(filter, rule->action, call, 1, &test);
         if (problem < 0)
             return problem;

@@ -245,8 +245,7 @@ static void odd_failures_are_refused(void **state) {
         "{\"stage\": \"load\", \"type\": \"E\", \"message\": \"\", \"frames\": [1]}",
         "{\"stage\": \"load\", \"type\": \"E\", \"message\": \"\", \"frames\": [[0, \"a\", -1, \"f\"]]}",
         "{\"stage\": \"load\", \"type\": \"E\", \"message\": \"\", \"frames\": [[-2, \"a\", 1, \"f\"]]}",
-        "{\"stage\": \"load\", \"type\": \"E\", \"message\": \"\", \"frames\": [[99999999999, \"a\", 1, "
-        "\"f\"]]}",
+        "{\"stage\": \"load\", \"type\": \"E\", \"message\": \"\", \"frames\": [[1e99, \"a\", 1, \"f\"]]}",
         "{\"stage\": \"load\", \"type\": \"E\", \"message\": \"\", \"frames\": [[0, \"a\", 1]]}",
         "{\"stage\": \"load\", \"type\": \"E\", \"message\": \"\", \"frames\": [], \"module\": 1}",
     };
