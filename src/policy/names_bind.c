@@ -134,7 +134,8 @@ static void bind_parameters(Binder *binder, const Node *arguments, Scope *made, 
         for (size_t j = 0; parameters != NULL && j < parameters->count; j++, position++)
             if (parameters->items[j] != NULL)
                 bind(binder, made, node_text(parameters->items[j], FIELD_arg), BINDING_PARAMETER,
-                     parameters->items[j], position >= first ? defaults->items[position - first] : NULL);
+                     parameters->items[j],
+                     defaults != NULL && position >= first ? defaults->items[position - first] : NULL);
     }
     const Field *keywords = node_field(arguments, FIELD_kwonlyargs);
     for (size_t j = 0; keywords != NULL && j < keywords->count; j++)

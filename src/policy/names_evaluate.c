@@ -101,7 +101,6 @@ static Variable *find_variable(const Scope *scope, const char *name, const Scope
         *after = scope->parent;
         if (variable != NULL)
             return variable;
-        first = first && scope->kind == SCOPE_COMPREHENSION;
     }
     return NULL;
 }

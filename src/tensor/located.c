@@ -59,7 +59,7 @@ static Status read_description(Arena *arena, const json_t *json, const char *whe
         return error_set(error, where, "use dense tensors", "the tensor is %s, whose bytes can't be compared",
                          name);
     }
-    size_t stride_count;
+    size_t stride_count = 0;
     if (json_read_string(arena, json, "dtype", &name, where, error) != STATUS_OK)
         return STATUS_ERROR;
     if (!dtype_find(name, &described->dtype))
@@ -84,7 +84,7 @@ static Status make_view(Arena *arena, const Described *described, const void *da
 
 Status tensor_located_decode(Arena *arena, const json_t *json, Bytes file, const char *where,
                              TensorView *view, Error *error) {
-    Described described;
+    Described described = {0};
     size_t at = 0, size = 0;
     if (read_description(arena, json, where, &described, error) != STATUS_OK ||
         read_storage(json, file, &at, &size, where, error) != STATUS_OK ||
@@ -97,7 +97,7 @@ Status tensor_located_decode(Arena *arena, const json_t *json, Bytes file, const
 
 Status tensor_unwritten_decode(Arena *arena, const json_t *json, const char *where, TensorView *view,
                                Error *error) {
-    Described described;
+    Described described = {0};
     if (read_description(arena, json, where, &described, error) != STATUS_OK ||
         make_view(arena, &described, NULL, SIZE_MAX / 2, where, view, error) != STATUS_OK)
         return STATUS_ERROR;

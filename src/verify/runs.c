@@ -121,7 +121,7 @@ Status work_describe(Arena *arena, const RunSettings *settings, const Side *side
     *work = (Work){.side = side};
     json_t *seeds = json_array();
     for (unsigned i = 0; i < request->trial_count; i++)
-        json_array_append_new(seeds, json_integer((json_int_t)(request->trial_seed + i)));
+        json_array_append_new(seeds, json_integer((json_int_t)request->trial_seed + (json_int_t)i));
     work->work = work_json(settings, side, "describe", request->seed, request->initialise);
     set(work->work, "trial_seeds", seeds);
     work->files[work->file_count++] = side->bundle;
