@@ -247,15 +247,31 @@ static void judge_attribute_module(const Language *language, const Node *node, c
                       language_text(language, node), module_name(module));
 }
 
+static void find_overflow(const Node *at, const char *name, void *context) {
+    language_find(context, &RULE_PY_MODULE, at, "`%s` may be so many things that none can be ruled out",
+                  name == NULL ? "this" : name);
+}
+
+static bool is_display(const Node *node) {
+    return node->kind == NODE_List || node->kind == NODE_Tuple || node->kind == NODE_Set ||
+           node->kind == NODE_Dict;
+}
+
+static void judge_overflow(const Language *language, const Node *node) {
+    if (node->kind == NODE_Module) {
+        names_each_overflow(language->names, language->file, find_overflow, (Language *)(uintptr_t)language);
+    }
+    if (is_display(node) && names_inside(language->names, language->file, node).overflow)
+        find_overflow(node, NULL, (Language *)(uintptr_t)language);
+}
+
 void check_modules(const Language *language, const Node *node) {
+    judge_overflow(language, node);
     if ((node->kind != NODE_Name && node->kind != NODE_Attribute && node->kind != NODE_NamedExpr &&
          node->kind != NODE_Call) ||
         language_access(node) == ACCESS_STORE || node->parent == NULL)
         return;
     Things things = language_things(language, node);
-    if (things.overflow)
-        language_find(language, &RULE_PY_MODULE, node,
-                      "`%s` may be so many things that none can be ruled out", language_text(language, node));
     const Thing *module = find_module(&things);
     if (module == NULL)
         return;

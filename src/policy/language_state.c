@@ -65,15 +65,31 @@ static void judge_written(const Language *language, const Node *at, const Node *
                       closure->name);
 }
 
+/* A default argument that is an iterator is made once. */
+static bool is_default(const Language *language, const Variable *variable) {
+    for (size_t i = 0; i < variable->count; i++) {
+        const Node *value = variable->items[i].kind == BINDING_PARAMETER ? variable->items[i].value : NULL;
+        if (value == NULL)
+            continue;
+        Things things = names_of(language->names, variable->scope->file, value);
+        if (is_iterator(&things))
+            return true;
+    }
+    return false;
+}
+
+/* In a module, class, closure, default argument or on self. */
 static bool is_kept(const Language *language, const Node *node) {
     const Node *root = root_of(node);
-    Things things = language_things(language, node);
-    if (find_state(&things) != NULL)
-        return true;
-    if (node->kind == NODE_Name)
-        return closure_variable(language, node) != NULL;
+    if (root == NULL || root->kind != NODE_Name)
+        return false;
+    const Variable *variable =
+        names_variable(names_scope_at(language->names, language->file, root), node_text(root, FIELD_id));
     Things base = language_things(language, root);
-    return root != NULL && root->kind == NODE_Name && things_have(&base, THING_INSTANCE);
+    if (node != root && (things_have(&base, THING_INSTANCE) || things_have(&base, THING_CLASS)))
+        return true;
+    return variable != NULL && (variable->scope->kind == SCOPE_MODULE ||
+                                closure_variable(language, root) != NULL || is_default(language, variable));
 }
 
 static void judge_iterator(const Language *language, const Node *node) {

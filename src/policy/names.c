@@ -277,6 +277,27 @@ Scope *names_scope_made(const Names *names, const ProgramFile *file, const Node 
     return names->files[file->index].made[node->id];
 }
 
+static void visit_variables(const Table *variables, OverflowVisitor *visit, void *context) {
+    for (size_t i = 0; variables != NULL && i < variables->count; i++) {
+        const Variable *variable = variables->items[i].value;
+        if (variable->things.overflow)
+            visit(variable->count > 0 ? variable->items[0].node : variable->scope->node, variable->name,
+                  context);
+    }
+}
+
+void names_each_overflow(const Names *names, const ProgramFile *file, OverflowVisitor *visit, void *context) {
+    for (size_t i = 0; i < names->scopes.count; i++) {
+        const Scope *scope = names->scopes.items[i];
+        if (scope->file != file)
+            continue;
+        visit_variables(scope->variables, visit, context);
+        visit_variables(scope->instance, visit, context);
+        if (scope->returns.overflow || scope->bases.overflow)
+            visit(scope->node, node_text(scope->node, FIELD_name), context);
+    }
+}
+
 bool names_is_judged(const Names *names, const ProgramFile *file, const Node *node) {
     return names->files[file->index].judged[node->id];
 }

@@ -17,8 +17,9 @@ typedef enum ThingKind {
     THING_METHOD,    /* file, node: a function, bound to an instance or class */
     THING_INSTANCE,  /* file, node: an object of that ClassDef */
     THING_SUPER,     /* file, node: super() in that ClassDef */
-    THING_TEXT,      /* node: a string constant */
-    THING_RESULT,    /* what calling a library function or builtin gave; path "functools.partial", "iter" */
+    THING_TEXT,   /* a string constant; node: it, if it would read attributes as a format string, else NULL */
+    THING_RESULT, /* what calling a listed library function or builtin gave; path "functools.partial", "iter"
+                   */
     THING_STATE /* node: its binding; an object of a module, class or default argument, which outlives calls;
                    path: its name */
 } ThingKind;
@@ -107,8 +108,14 @@ bool names_is_module_class(const Names *names, const Scope *scope);
 bool names_class_has(const Names *names, const Scope *scope, const char *attribute);
 /* Does any class of the file define it, assign it on its instances, or register it as a buffer? */
 bool names_file_defines(const Names *names, const ProgramFile *file, const char *attribute);
+/* Does any replacement field of the format string have a dot or bracket in its name? */
+bool text_reads_attributes(const char *text, size_t length);
 /* Is the node part of a statement that is not judged (path code, the self-test)? */
 bool names_is_judged(const Names *names, const ProgramFile *file, const Node *node);
+
+/* Variables, results and displays of the file that may be more than can be told apart. */
+typedef void OverflowVisitor(const Node *at, const char *name, void *context);
+void names_each_overflow(const Names *names, const ProgramFile *file, OverflowVisitor *visit, void *context);
 
 bool things_have(const Things *things, ThingKind kind);
 /* Is every thing of the kind, and is there one? */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { MOST_THINGS = 300, LONGEST_PATH = 8, DEEPEST_CONTAINER = 3 };
+enum { MOST_THINGS = 300, DEEPEST_CONTAINER = 3 };
 
 static bool thing_equal(Thing a, Thing b) {
     return a.kind == b.kind && a.depth == b.depth && a.node == b.node && a.file == b.file &&
@@ -52,7 +52,7 @@ const Thing *things_find(const Things *things, ThingKind kind, const char *path)
     return NULL;
 }
 
-static Things unknown(Arena *arena) {
+Things things_unknown(Arena *arena) {
     Things things = {0};
     things_add(arena, &things, (Thing){.kind = THING_UNKNOWN});
     return things;
@@ -134,181 +134,6 @@ static Things evaluate_name(const Names *names, const Scope *scope, const char *
     return things;
 }
 
-/* ---- Attributes --------------------------------------------------------------------------- */
-
-static size_t path_length(const char *path) {
-    size_t parts = 1;
-    for (; *path != '\0'; path++)
-        parts += *path == '.';
-    return parts;
-}
-
-static const char *path_below(const Names *names, Thing thing, const char *attribute) {
-    return path_length(thing.path) >= LONGEST_PATH
-               ? NULL
-               : arena_printf(names->arena, "%s.%s", thing.path, attribute);
-}
-
-static void add_bound(const Names *names, Things *things, const Binding *bound) {
-    Thing component = {.kind = THING_COMPONENT, .file = bound->file};
-    if (bound->attribute == NULL) {
-        things_add(names->arena, things, component);
-        return;
-    }
-    Things more = names_attribute(names, component, bound->attribute);
-    things_add_all(names->arena, things, &more);
-}
-
-/* What `path` means by the statements `import a.b.c` of the file: components, and folders on the way to them.
- */
-static Things package_things(const Names *names, const ProgramFile *file, const char *path) {
-    Things things = {0};
-    size_t length = strlen(path);
-    for (size_t i = 0; i < file->bindings.count; i++) {
-        const Binding *bound = &file->bindings.items[i];
-        if (bound->name == NULL || bound->node->kind != NODE_Import ||
-            strncmp(bound->name, path, length) != 0)
-            continue;
-        if (bound->name[length] == '\0')
-            add_bound(names, &things, bound);
-        else if (bound->name[length] == '.')
-            things_add(names->arena, &things, (Thing){.kind = THING_PACKAGE, .path = path, .file = file});
-    }
-    return things;
-}
-
-static Things module_attribute(const Names *names, Thing thing, const char *attribute) {
-    Things things = {0};
-    const char *path = path_below(names, thing, attribute);
-    if (path == NULL)
-        return things;
-    bool is_module = thing.kind == THING_MODULE &&
-                     (python_table_has("modules", path) || python_table_has("modules.attributes", path) ||
-                      python_table_has("modules.path", path));
-    ThingKind kind = is_module ? THING_MODULE : thing.kind == THING_MODULE ? THING_LIBRARY : thing.kind;
-    things_add(names->arena, &things, (Thing){.kind = kind, .path = path});
-    return things;
-}
-
-static Things package_attribute(const Names *names, Thing thing, const char *attribute) {
-    const char *path = path_below(names, thing, attribute);
-    return path == NULL ? (Things){0} : package_things(names, thing.file, path);
-}
-
-Scope *names_class_scope(const Names *names, Thing thing) {
-    return names->files[thing.file->index].made[thing.node->id];
-}
-
-static bool has_decorator(const Node *function, const char *name) {
-    const Field *decorators = node_field(function, FIELD_decorator_list);
-    for (size_t i = 0; decorators != NULL && i < decorators->count; i++)
-        if (decorators->items[i] != NULL && decorators->items[i]->kind == NODE_Name &&
-            text_equal(node_text(decorators->items[i], FIELD_id), name))
-            return true;
-    return false;
-}
-
-static void add_member(const Names *names, Things *things, Thing member, bool on_instance) {
-    Arena *arena = names->arena;
-    if (member.kind == THING_FUNCTION && has_decorator(member.node, "property")) {
-        Scope *scope = names->files[member.file->index].made[member.node->id];
-        things_add_all(arena, things, &scope->returns);
-        things_add(arena, things, (Thing){.kind = THING_UNKNOWN});
-        return;
-    }
-    bool is_static = member.kind == THING_FUNCTION && has_decorator(member.node, "staticmethod");
-    bool is_class = member.kind == THING_FUNCTION && has_decorator(member.node, "classmethod");
-    if (member.kind == THING_FUNCTION && !is_static && (on_instance || is_class))
-        member.kind = THING_METHOD;
-    things_add(arena, things, member);
-}
-
-static void add_own_members(const Names *names, Things *things, const Scope *scope, const char *attribute,
-                            bool on_instance) {
-    const Variable *variable = table_get(scope->variables, attribute);
-    for (size_t i = 0; variable != NULL && i < variable->things.count; i++)
-        add_member(names, things, variable->things.items[i], on_instance);
-    variable = table_get(scope->instance, attribute);
-    if (variable != NULL && on_instance)
-        things_add_all(names->arena, things, &variable->things);
-}
-
-enum { DEEPEST_BASES = 16 };
-
-static void add_base_members(const Names *names, Things *things, const Scope *scope, const char *attribute,
-                             bool on_instance, int depth) {
-    for (size_t i = 0; depth < DEEPEST_BASES && i < scope->bases.count; i++) {
-        Thing base = scope->bases.items[i];
-        if (base.kind != THING_CLASS)
-            continue;
-        const Scope *base_scope = names_class_scope(names, base);
-        add_own_members(names, things, base_scope, attribute, on_instance);
-        add_base_members(names, things, base_scope, attribute, on_instance, depth + 1);
-    }
-}
-
-static bool derives_from(const Names *names, const Scope *scope, const Scope *base, int depth) {
-    for (size_t i = 0; depth < DEEPEST_BASES && i < scope->bases.count; i++) {
-        if (scope->bases.items[i].kind != THING_CLASS)
-            continue;
-        const Scope *next = names_class_scope(names, scope->bases.items[i]);
-        if (next == base || derives_from(names, next, base, depth + 1))
-            return true;
-    }
-    return false;
-}
-
-static Things class_attribute(const Names *names, Thing thing, const char *attribute) {
-    Things things = {0};
-    const Scope *scope = names_class_scope(names, thing);
-    bool on_instance = thing.kind != THING_CLASS;
-    if (thing.kind != THING_SUPER)
-        add_own_members(names, &things, scope, attribute, on_instance);
-    add_base_members(names, &things, scope, attribute, on_instance, 0);
-    for (size_t i = 0; thing.kind == THING_INSTANCE && i < names->scopes.count; i++)
-        if (names->scopes.items[i]->kind == SCOPE_CLASS &&
-            derives_from(names, names->scopes.items[i], scope, 0))
-            add_own_members(names, &things, names->scopes.items[i], attribute, true);
-    if (things.count == 0)
-        things_add(names->arena, &things, (Thing){.kind = THING_UNKNOWN});
-    return things;
-}
-
-Things names_attribute(const Names *names, Thing thing, const char *attribute) {
-    Things things = {0};
-    switch (thing.kind) {
-    case THING_MODULE:
-    case THING_LIBRARY:
-    case THING_BUILTIN:
-    case THING_RESULT: return module_attribute(names, thing, attribute);
-    case THING_PACKAGE: return package_attribute(names, thing, attribute);
-    case THING_COMPONENT: {
-        const Scope *module = names->files[thing.file->index].made[thing.file->tree.module->id];
-        const Variable *variable = table_get(module->variables, attribute);
-        return variable == NULL ? things : variable->things;
-    }
-    case THING_CLASS:
-    case THING_INSTANCE:
-    case THING_SUPER: return class_attribute(names, thing, attribute);
-    case THING_STATE:
-        things_add(names->arena, &things, thing);
-        things_add(names->arena, &things, (Thing){.kind = THING_UNKNOWN});
-        return things;
-    default: return unknown(names->arena);
-    }
-}
-
-static Things attribute_of(const Names *names, const Things *bases, const char *attribute) {
-    Things things = {.overflow = bases->overflow};
-    for (size_t i = 0; attribute != NULL && i < bases->count; i++) {
-        if (bases->items[i].depth > 0)
-            continue;
-        Things more = names_attribute(names, bases->items[i], attribute);
-        things_add_all(names->arena, &things, &more);
-    }
-    return things;
-}
-
 /* ---- Imports ------------------------------------------------------------------------------ */
 
 /* "torch.nn" of `from torch import nn`; with its dots where it is relative */
@@ -316,7 +141,7 @@ static Things evaluate_from(const Names *names, const Node *statement, const cha
     const char *module = node_text(statement, FIELD_module);
     Things base = {0};
     if (module == NULL)
-        return unknown(names->arena);
+        return things_unknown(names->arena);
     things_add(names->arena, &base, (Thing){.kind = THING_MODULE, .path = module});
     return attribute_of(names, &base, name);
 }
@@ -346,6 +171,13 @@ static const Node *call_argument(const Node *call, size_t position) {
     return args != NULL && position < args->count ? args->items[position] : NULL;
 }
 
+/* A result is remembered where a rule asks for it. */
+static Thing result_of(const char *path) {
+    bool remembered = python_table_has("iterators", path) || python_table_has("results", path) ||
+                      text_starts(path, "itertools.") || text_starts(path, "torch.nn.");
+    return (Thing){.kind = remembered ? THING_RESULT : THING_UNKNOWN, .path = remembered ? path : NULL};
+}
+
 static Things call_builtin(const Names *names, const FileNames *file, const Node *call, Thing builtin) {
     Arena *arena = names->arena;
     Things things = {0};
@@ -353,7 +185,7 @@ static Things call_builtin(const Names *names, const FileNames *file, const Node
     if (text_equal(builtin.path, "getattr") && first != NULL && second != NULL) {
         const char *attribute = node_string(second);
         Things base = names_evaluate(names, file, first);
-        things = attribute == NULL ? unknown(arena) : attribute_of(names, &base, attribute);
+        things = attribute == NULL ? things_unknown(arena) : attribute_of(names, &base, attribute);
         return things;
     }
     if (text_equal(builtin.path, "super")) {
@@ -363,9 +195,9 @@ static Things call_builtin(const Names *names, const FileNames *file, const Node
                            (Thing){.kind = THING_SUPER, .file = scope->file, .node = scope->node});
                 return things;
             }
-        return unknown(arena);
+        return things_unknown(arena);
     }
-    things_add(arena, &things, (Thing){.kind = THING_RESULT, .path = builtin.path});
+    things_add(arena, &things, result_of(builtin.path));
     Things inner = first == NULL ? (Things){0} : names_evaluate(names, file, first);
     if (text_equal(builtin.path, "type")) {
         for (size_t i = 0; i < inner.count; i++)
@@ -410,7 +242,7 @@ static void call_thing(const Names *names, const FileNames *file, const Node *ca
         things_add_all(arena, things, &more);
         return;
     case THING_LIBRARY:
-        things_add(arena, things, (Thing){.kind = THING_RESULT, .path = called.path});
+        things_add(arena, things, result_of(called.path));
         for (size_t i = 0; call_argument(call, i) != NULL; i++) {
             more = names_evaluate(names, file, call_argument(call, i));
             if (text_equal(called.path, "functools.partial"))
@@ -434,7 +266,7 @@ static Things evaluate_call(const Names *names, const FileNames *file, const Nod
     Things things = {0};
     const Node *func = node_child(call, FIELD_func);
     if (func == NULL)
-        return unknown(names->arena);
+        return things_unknown(names->arena);
     const Binding *bound = program_binding(file->file, call, NULL);
     if (bound != NULL) {
         add_bound(names, &things, bound);
@@ -447,8 +279,30 @@ static Things evaluate_call(const Names *names, const FileNames *file, const Nod
             call_thing(names, file, call, called.items[i], &things);
     call_container(names, file, func, &things);
     if (things.count == 0)
-        return unknown(names->arena);
+        return things_unknown(names->arena);
     return things;
+}
+
+/* Nested fields count too: "{:{0.width}}". */
+bool text_reads_attributes(const char *text, size_t length) {
+    size_t depth = 0;
+    bool in_name = false;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '{' && depth == 0 && i + 1 < length && text[i + 1] == '{') {
+            i++;
+        } else if (text[i] == '{') {
+            depth++;
+            in_name = true;
+        } else if (text[i] == '}') {
+            depth -= depth > 0;
+            in_name = false;
+        } else if (depth > 0 && (text[i] == ':' || text[i] == '!')) {
+            in_name = false;
+        } else if (depth > 0 && in_name && (text[i] == '.' || text[i] == '[')) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- Expressions -------------------------------------------------------------------------- */
@@ -481,8 +335,10 @@ Things names_evaluate(const Names *names, const FileNames *file, const Node *nod
     const char *text;
     switch (node->kind) {
     case NODE_Constant:
-        if (node->constant == CONSTANT_STR)
-            things_add(names->arena, &things, (Thing){.kind = THING_TEXT, .file = file->file, .node = node});
+        if (node->constant == CONSTANT_STR) {
+            bool reads = text_reads_attributes(node->text, node->text_length);
+            things_add(names->arena, &things, (Thing){.kind = THING_TEXT, .node = reads ? node : NULL});
+        }
         return things;
     case NODE_Name:
         text = node_text(node, FIELD_id);
@@ -513,7 +369,7 @@ Things names_evaluate(const Names *names, const FileNames *file, const Node *nod
         return things;
     case NODE_ListComp:
     case NODE_SetComp: add_field(names, file, node, FIELD_elt, INTO_CONTAINER, &things); return things;
-    default: return unknown(names->arena);
+    default: return things_unknown(names->arena);
     }
 }
 
@@ -550,7 +406,7 @@ Things names_of_binding(const Names *names, const FileNames *file, const NameBin
         things = binding->value == NULL ? things : names_elements(names, file, binding->value);
         things_add(names->arena, &things, (Thing){.kind = THING_UNKNOWN});
         return things;
-    case BINDING_OTHER: return unknown(names->arena);
+    case BINDING_OTHER: return things_unknown(names->arena);
     }
     return things;
 }

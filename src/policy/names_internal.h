@@ -43,6 +43,14 @@ void names_bind_file(Names *names, FileNames *file);
 /* True if it was not there. */
 bool things_add(Arena *arena, Things *things, Thing thing);
 bool things_add_all(Arena *arena, Things *things, const Things *more);
+Things things_unknown(Arena *arena);
+/* The attribute of whatever of `bases` is no container's content. */
+Things attribute_of(const Names *names, const Things *bases, const char *attribute);
+/* What an import statement or loading call gives, by src/source. */
+void add_bound(const Names *names, Things *things, const Binding *bound);
+/* What `path` means by the statements `import a.b.c` of the file: components, and folders on the way to them.
+ */
+Things package_things(const Names *names, const ProgramFile *file, const char *path);
 Things names_evaluate(const Names *names, const FileNames *file, const Node *expression);
 /* What may come out of taking the value apart, at any depth. */
 Things names_elements(const Names *names, const FileNames *file, const Node *value);
