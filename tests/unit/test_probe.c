@@ -339,6 +339,9 @@ static void interpreters_in_order(void **state) {
     Arena *arena = *state;
     char folder[] = "/tmp/plumbline-test-XXXXXX", *path = arena_strdup(arena, getenv("PATH"));
     assert_non_null(mkdtemp(folder));
+    int here = open(".", O_RDONLY | O_DIRECTORY);
+    assert_true(here >= 0);
+    assert_int_equal(chdir(folder), 0); /* where there is no ./.venv */
     char *bin = path_join(arena, folder, "bin");
     assert_int_equal(mkdir(bin, 0700), 0);
     char *good = fake_python(arena, folder, "python3", "echo 3.9.1 1");
@@ -378,6 +381,8 @@ static void interpreters_in_order(void **state) {
     for (size_t i = 0; i < COUNT_OF(made); i++)
         unlink(made[i]);
     rmdir(bin);
+    assert_int_equal(fchdir(here), 0);
+    close(here);
     rmdir(folder);
 }
 
