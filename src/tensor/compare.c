@@ -3,7 +3,8 @@
  * Elements are taken in row-major order, in chunks that stay in the first-level cache and blocks of chunks. A
  * block is compared by one thread; its sum is kept, and the sums are added in the order of blocks: so they
  * round the same for any number of threads. Within a chunk: equal bytes need no arithmetic; floats go through
- * the vectorised loops of floats.c; whatever is left goes element by element, in the arithmetic of float64.
+ * the vectorised loops of floats.c; complex numbers, NaN and Inf go element by element, in the arithmetic of
+ * float64.
  */
 #include "floats.h"
 
@@ -41,6 +42,10 @@ typedef struct Scratch { /* a thread's own */
     _Alignas(64) uint8_t original[CHUNK * LARGEST_ITEM];
     _Alignas(64) uint8_t candidate[CHUNK * LARGEST_ITEM];
 } Scratch;
+
+static double larger(double a, double b) {
+    return a > b ? a : b;
+}
 
 static void tally_difference(Tally *tally, double difference, int64_t number) {
     if (difference > tally->worst_difference) {
@@ -107,7 +112,46 @@ static int64_t tally_floats(const Job *job, const uint8_t *a, const uint8_t *b, 
     return gaps.finite;
 }
 
-/* ---- Whatever else: element by element ---------------------------------------------------- */
+/* ---- Integers ------------------------------------------------------------------------------ */
+#define TALLY_INTEGERS(type)                                                                                 \
+    for (int64_t i = 0; i < count; i++, a += sizeof(type), b += sizeof(type)) {                              \
+        type x, y;                                                                                           \
+        memcpy(&x, a, sizeof x);                                                                             \
+        memcpy(&y, b, sizeof y);                                                                             \
+        if (boolean) /* every byte but 0 is true */                                                          \
+            x = x != 0, y = y != 0;                                                                          \
+        if (x == y)                                                                                          \
+            continue;                                                                                        \
+        const double difference = (double)(x > y ? (uint64_t)x - (uint64_t)y : (uint64_t)y - (uint64_t)x);   \
+        tally->mismatches++;                                                                                 \
+        tally_mismatch(tally, first + i);                                                                    \
+        tally_difference(tally, difference, first + i);                                                      \
+        tally->sum += difference;                                                                            \
+        tally->max_abs = larger(tally->max_abs, difference);                                                 \
+        if (x != 0)                                                                                          \
+            tally->max_rel = larger(tally->max_rel, difference / fabs((double)x));                           \
+    }                                                                                                        \
+    break
+
+static void tally_integers(const Job *job, const uint8_t *a, const uint8_t *b, int64_t first, int64_t count,
+                           Tally *tally) {
+    const bool boolean = job->rules.dtype == DTYPE_BOOL;
+    tally->finite_pairs += count;
+    tally->original_finite += count;
+    switch (job->rules.dtype) {
+    case DTYPE_INT64: TALLY_INTEGERS(int64_t);
+    case DTYPE_INT32: TALLY_INTEGERS(int32_t);
+    case DTYPE_INT16: TALLY_INTEGERS(int16_t);
+    case DTYPE_INT8: TALLY_INTEGERS(int8_t);
+    case DTYPE_UINT64: TALLY_INTEGERS(uint64_t);
+    case DTYPE_UINT32: TALLY_INTEGERS(uint32_t);
+    case DTYPE_UINT16: TALLY_INTEGERS(uint16_t);
+    default: TALLY_INTEGERS(uint8_t);
+    }
+}
+
+/* ---- Complex numbers, NaN and Inf: element by element ----------------------------------------------------
+ */
 typedef struct Pair { /* how two elements differ */
     bool finite, agree;
     double difference, size; /* |a - b|, |a|; of a finite pair */
@@ -119,21 +163,6 @@ static bool same_special(double a, double b) {
 
 static Pair compare_pair(DtypeKind kind, Element a, Element b, Tolerance tolerance) {
     Pair pair = {.finite = true};
-    switch (kind) {
-    case KIND_INT:
-    case KIND_BOOL:
-        pair.agree = a.integer == b.integer;
-        pair.difference = a.integer > b.integer ? (double)((uint64_t)a.integer - (uint64_t)b.integer)
-                                                : (double)((uint64_t)b.integer - (uint64_t)a.integer);
-        pair.size = fabs(a.real);
-        return pair;
-    case KIND_UINT:
-        pair.agree = a.natural == b.natural;
-        pair.difference = (double)(a.natural > b.natural ? a.natural - b.natural : b.natural - a.natural);
-        pair.size = a.real;
-        return pair;
-    default: break;
-    }
     pair.finite = isfinite(a.real) && isfinite(a.imaginary) && isfinite(b.real) && isfinite(b.imaginary);
     if (!pair.finite) {
         bool nan = isnan(a.real) || isnan(a.imaginary);
@@ -177,9 +206,16 @@ static void tally_pairs(const Job *job, const uint8_t *a, const uint8_t *b, int6
     const Dtype dtype = job->original->dtype;
     const DtypeInfo *info = dtype_info(dtype);
     for (int64_t i = 0; i < count; i++, a += info->size, b += info->size) {
-        Element x = element_read(dtype, a), y = element_read(dtype, b);
-        if (info->kind == KIND_FLOAT && finite_gap(dtype, x.real, y.real))
-            continue;
+        Element x, y;
+        if (info->kind == KIND_FLOAT) {
+            x = (Element){.real = floats_value(&job->rules, a)};
+            y = (Element){.real = floats_value(&job->rules, b)};
+            if (finite_gap(dtype, x.real, y.real))
+                continue;
+        } else {
+            x = element_read(dtype, a);
+            y = element_read(dtype, b);
+        }
         int64_t nonfinite_before = tally->original_nan + tally->original_inf;
         count_specials(x, &tally->original_nan, &tally->original_inf);
         count_specials(y, &tally->candidate_nan, &tally->candidate_inf);
@@ -217,7 +253,9 @@ static void compare_chunk(const Job *job, const uint8_t *a, const uint8_t *b, in
         tally->original_finite += count;
         return;
     }
-    if (info->kind != KIND_FLOAT || tally_floats(job, a, b, first, count, careful, tally) < count)
+    if (info->kind != KIND_FLOAT && info->kind != KIND_COMPLEX)
+        tally_integers(job, a, b, first, count, tally);
+    else if (info->kind == KIND_COMPLEX || tally_floats(job, a, b, first, count, careful, tally) < count)
         tally_pairs(job, a, b, first, count, tally);
 }
 

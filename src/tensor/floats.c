@@ -125,6 +125,23 @@ void floats_compare(const FloatRules *rules, const void *a, const void *b, int64
         gaps->sum *= 0x1p896;
 }
 
+double floats_value(const FloatRules *rules, const void *at) {
+    const uint8_t *bytes = at;
+    if (rules->dtype == DTYPE_FLOAT64) {
+        double value;
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+    if (item_size(rules->dtype) == 1)
+        return rules->small_values[*bytes];
+    uint8_t vector[VECTOR] = {0};
+    Reals_of_floats values;
+    Naturals_of_floats bits;
+    memcpy(vector, at, item_size(rules->dtype));
+    load_of_floats(rules, rules->dtype, vector, &values, &bits);
+    return values[0];
+}
+
 #define COUNT_INFINITE(type, exponent)                                                                       \
     for (int64_t i = 0; i < count; i++)                                                                      \
         infinite += (((const type *)a)[i] & (exponent)) == (exponent);                                       \

@@ -22,6 +22,8 @@ typedef struct FloatRules {
  * them the work is less. It changes no result. */
 void floats_compare(const FloatRules *rules, const void *a, const void *b, int64_t count, bool *careful,
                     FloatGaps *gaps);
+/* As element_read, and faster. */
+double floats_value(const FloatRules *rules, const void *at);
 bool floats_all_finite(const FloatRules *rules, const void *a, int64_t count);
 
 #endif
