@@ -126,20 +126,24 @@ void floats_compare(const FloatRules *rules, const void *a, const void *b, int64
 }
 
 double floats_value(const FloatRules *rules, const void *at) {
-    const uint8_t *bytes = at;
-    if (rules->dtype == DTYPE_FLOAT64) {
-        double value;
-        memcpy(&value, at, sizeof value);
-        return value;
+    uint32_t bits = 0;
+    double wide;
+    float narrow;
+    switch (rules->dtype) {
+    case DTYPE_FLOAT64: memcpy(&wide, at, sizeof wide); return wide;
+    case DTYPE_FLOAT32: memcpy(&narrow, at, sizeof narrow); return narrow;
+    case DTYPE_FLOAT16:
+        memcpy(&bits, at, 2);
+        if ((bits & 0x7c00) != 0x7c00)
+            return element_read(DTYPE_FLOAT16, at).real;
+        return (bits & 0x3ff) != 0 ? NAN : (bits & 0x8000) != 0 ? -INFINITY : INFINITY;
+    case DTYPE_BFLOAT16:
+        memcpy(&bits, at, 2);
+        bits <<= 16;
+        memcpy(&narrow, &bits, sizeof narrow);
+        return narrow;
+    default: return rules->small_values[*(const uint8_t *)at];
     }
-    if (item_size(rules->dtype) == 1)
-        return rules->small_values[*bytes];
-    uint8_t vector[VECTOR] = {0};
-    Reals_of_floats values;
-    Naturals_of_floats bits;
-    memcpy(vector, at, item_size(rules->dtype));
-    load_of_floats(rules, rules->dtype, vector, &values, &bits);
-    return values[0];
 }
 
 #define COUNT_INFINITE(type, exponent)                                                                       \
