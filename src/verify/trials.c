@@ -11,11 +11,12 @@ static const struct {
     TrialKind kind;
     bool weights;
     InputKind inputs;
-} PERTURBED[] = {{TRIAL_PERTURBED_WEIGHTS, true, INPUT_SAME},
-                 {TRIAL_PERTURBED_INPUTS, false, INPUT_BOTH_SIGNS},
-                 {TRIAL_PERTURBED_BOTH, true, INPUT_BOTH_SIGNS},
-                 {TRIAL_SMALL_INPUTS, true, INPUT_SMALL},
-                 {TRIAL_LARGE_INPUTS, true, INPUT_LARGE}};
+} PERTURBED[] = {
+    {TRIAL_PERTURBED_INPUTS, false, INPUT_BOTH_SIGNS}, /* first: then the weights change for good */
+    {TRIAL_PERTURBED_WEIGHTS, true, INPUT_SAME},
+    {TRIAL_PERTURBED_BOTH, true, INPUT_BOTH_SIGNS},
+    {TRIAL_SMALL_INPUTS, true, INPUT_SMALL},
+    {TRIAL_LARGE_INPUTS, true, INPUT_LARGE}};
 
 /* Both sides' results of one trial. */
 typedef struct Pair {
@@ -34,7 +35,6 @@ typedef struct PairRequest {
 typedef struct Trials {
     StepState *step;
     Pair first; /* kept: what the perturbed trials are held against */
-    MemoryFile *perturbed_weights;
     struct {
         Trial *items;
         size_t count, capacity;
@@ -54,6 +54,7 @@ static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutp
                    MemoryFile **file, CellFailure *failure, Error *error) {
     json_t *done;
     Status status = work_wait(step->arena, work, &done, failure, error);
+    step->peak = work->peak > step->peak ? work->peak : step->peak;
     if (status == STATUS_OK && done != NULL) {
         status = run_outputs_decode(step->arena, work, done, outputs, file, error);
         if (status == STATUS_OK && trace)
@@ -63,7 +64,11 @@ static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutp
     return status;
 }
 
-/* Runs both sides at once, each in a cell of its own. */
+/* Up to this size two models run at once, on half of the processors each; larger ones run one after the
+ * other, so that there is one model's activations at a time. */
+static const uint64_t largest_at_once = UINT64_C(512) << 20;
+
+/* Runs both sides, each in a cell of its own. */
 static Status run_pair(StepState *step, const PairRequest *request, Pair *pair, Error *error) {
     *pair = (Pair){0};
     RunRequest run = {.seed = request->seed,
@@ -75,14 +80,19 @@ static Status run_pair(StepState *step, const PairRequest *request, Pair *pair, 
                       .trace = request->trace,
                       .float64 = request->float64,
                       .initialise = step->original_description.random_construction};
+    const bool at_once = step->peak <= largest_at_once;
+    step->settings.threads = (int)(at_once && step->processors > 1 ? step->processors / 2 : step->processors);
     Work theirs = {0}, ours = {0};
     Status status = work_run(step->arena, &step->settings, &step->original, &run, &theirs, error);
+    if (status == STATUS_OK && !at_once)
+        status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
+                      &pair->original_file, &pair->original_failure, error);
     run.init = step->candidate_init;
     run.weights = step->candidate_weights;
     run.initialise = step->candidate_initialise;
     if (status == STATUS_OK)
         status = work_run(step->arena, &step->settings, &step->candidate, &run, &ours, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && at_once)
         status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
                       &pair->original_file, &pair->original_failure, error);
     if (status == STATUS_OK)
@@ -250,9 +260,8 @@ static Status is_rounding(StepState *step, const PairRequest *request, double di
         return STATUS_ERROR;
     if (!pair.original_failure.failed && !pair.candidate_failure.failed) {
         Trial trial = {0};
-        compare_outputs(step->arena, &pair.original, &pair.candidate, (Tolerance){0, 0},
-                        step->compare_threads, &trial.outputs, &trial.output_count,
-                        findings_new(step->arena));
+        compare_outputs(step->arena, &pair.original, &pair.candidate, (Tolerance){0, 0}, step->processors,
+                        &trial.outputs, &trial.output_count, findings_new(step->arena));
         double shrunk = largest_difference(&trial);
         *rounding = only_numbers_differ(&trial) && isfinite(shrunk) && isfinite(difference) &&
                     shrunk * SHRINKS <= difference;
@@ -274,7 +283,7 @@ static Status settle(Trials *trials, const PairRequest *request, const Pair *pai
         return STATUS_OK;
     OutputComparison *outputs;
     size_t count;
-    bool agrees = compare_outputs(step->arena, &pair->original, &pair->candidate, near, step->compare_threads,
+    bool agrees = compare_outputs(step->arena, &pair->original, &pair->candidate, near, step->processors,
                                   &outputs, &count, findings_new(step->arena));
     bool borderline = trial->pass ? !agrees : agrees || trial->kind != TRIAL_SEEDED;
     bool rounding;
@@ -331,7 +340,7 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
     settle_tolerance(step, &pair->original);
     trial->pass =
         compare_outputs(step->arena, &pair->original, &pair->candidate, step->result->tolerance,
-                        step->compare_threads, &trial->outputs, &trial->output_count, step->result->findings);
+                        step->processors, &trial->outputs, &trial->output_count, step->result->findings);
     trial->max_diff = largest_difference(trial);
     step->result->seconds.compare += seconds_now() - start;
     trial->counts = has_evidence(trial);
@@ -457,12 +466,12 @@ static Status perturb_inputs(StepState *step, const json_t *trial, InputKind kin
     return status;
 }
 
-/* Does any output of the original differ between two of its runs? */
+/* Does any output of the original differ between two of its runs, by so much that a trial could fail? */
 static bool outputs_change(StepState *step, const RunOutputs *a, const RunOutputs *b) {
     OutputComparison *outputs;
     size_t count;
-    bool same = compare_outputs(step->arena, a, b, (Tolerance){0, 0}, step->compare_threads, &outputs, &count,
-                                findings_new(step->arena));
+    bool same = compare_outputs(step->arena, a, b, step->result->tolerance, step->processors, &outputs,
+                                &count, findings_new(step->arena));
     return !same;
 }
 
@@ -502,13 +511,13 @@ static void judge_evidence(Trials *trials, TrialKind kind, const Pair *pair) {
 static Status run_perturbed(Trials *trials, Error *error) {
     StepState *step = trials->step;
     const json_t *sample = json_array_get(json_object_get(step->original_description.done, "trials"), 0);
-    if (weights_file_make(step, true, &trials->perturbed_weights, error) != STATUS_OK)
-        return STATUS_ERROR;
+    bool perturbed = false;
     for (size_t i = 0; i < COUNT_OF(PERTURBED); i++) {
         step_tell(step, arena_printf(step->arena, "perturbed trial %zu of %zu", i + 1, COUNT_OF(PERTURBED)));
-        PairRequest request = {.seed = step->options->seed,
-                               .trial = sample,
-                               .weights = PERTURBED[i].weights ? trials->perturbed_weights : step->weights};
+        if (PERTURBED[i].weights && !perturbed && step_perturb_weights(step, error) != STATUS_OK)
+            return STATUS_ERROR;
+        perturbed |= PERTURBED[i].weights;
+        PairRequest request = {.seed = step->options->seed, .trial = sample, .weights = step->weights};
         if (perturb_inputs(step, sample, PERTURBED[i].inputs, step->result->perturb_seed + i, &request.inputs,
                            error) != STATUS_OK)
             return STATUS_ERROR;
@@ -586,8 +595,6 @@ Status step_run_trials(StepState *step, Error *error) {
     }
     judge_constants(&trials);
     pair_close(&trials.first);
-    if (trials.perturbed_weights != NULL)
-        memory_file_close(trials.perturbed_weights);
     result->trials = trials.list.items;
     result->trial_count = trials.list.count;
     bool broken = !all_pass(&trials);
