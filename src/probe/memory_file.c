@@ -45,9 +45,7 @@ Status memory_file_reserve(MemoryFile *file, size_t size, uint8_t **data, Error 
     if (size == 0)
         return STATUS_OK;
     void *mapped = MAP_FAILED;
-    /* fallocate, not ftruncate: where memory is short it fails here, instead of killing us at a page fault.
-     */
-    if (fallocate(file->fd, 0, 0, (off_t)size) == 0)
+    if (ftruncate(file->fd, (off_t)size) == 0)
         mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
     if (mapped == MAP_FAILED)
         return error_set(error, file->name, "free some memory", "no memory for %zu bytes: %s", size,

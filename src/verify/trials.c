@@ -117,6 +117,9 @@ static const char *cause_of(const char *message) {
     static const struct {
         const char *words, *cause;
     } causes[] = {
+        {"allocate memory",
+         "it runs out of memory where the original does not; --memory BYTES allows it more"},
+        {"MemoryError", "it runs out of memory where the original does not; --memory BYTES allows it more"},
         {"shapes cannot be multiplied",
          "shape mismatch: check that Linear(in, out) is not swapped and that no dimension was reduced"},
         {"size mismatch", "shape mismatch: check weight dimensions and reshapes"},
@@ -337,7 +340,6 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
                           Error *error) {
     StepState *step = trials->step;
     double start = seconds_now();
-    settle_tolerance(step, &pair->original);
     trial->pass =
         compare_outputs(step->arena, &pair->original, &pair->candidate, step->result->tolerance,
                         step->processors, &trial->outputs, &trial->output_count, step->result->findings);
@@ -371,6 +373,7 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
             arena_printf(step->arena, "the original does not run on these: %s", pair->original_failure.what);
         return STATUS_OK;
     }
+    settle_tolerance(step, &pair->original);
     if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
         return candidate_died(&pair->candidate_failure, error);
     if (pair->candidate_failure.failed) {
