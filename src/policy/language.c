@@ -129,9 +129,17 @@ Access language_access(const Node *node) {
     return context != NULL && context->kind != NODE_Load ? ACCESS_STORE : ACCESS_LOAD;
 }
 
+/* A call that loads a component becomes the component: neither its function nor its arguments are run. */
+static bool is_load(const ProgramFile *file, const Node *node) {
+    for (size_t i = 0; node->kind == NODE_Call && i < file->bindings.count; i++)
+        if (file->bindings.items[i].node == node)
+            return true;
+    return false;
+}
+
 static bool judge_node(const Node *node, void *context) {
     const Language *language = context;
-    if (!names_is_judged(language->names, language->file, node))
+    if (!names_is_judged(language->names, language->file, node) || is_load(language->file, node))
         return false;
     if (node->kind == NODE_UNKNOWN || node_field(node, FIELD_UNKNOWN) != NULL)
         language_find(language, &RULE_PY_SYNTAX, node, "this is syntax that Plumbline doesn't know");

@@ -84,7 +84,10 @@ static void judge_unbound(const Language *language, const Node *node, const char
 static void judge_self_test(const Language *language, const Node *node, const Variable *variable) {
     for (size_t i = 0; i < variable->count; i++)
         if (variable->items[i].kind == BINDING_DEFINITION && !variable->items[i].judged)
-            language_find(language, &RULE_PY_SELF_TEST, node, "`%s` belongs to the self-test",
+            language_find(language, &RULE_PY_SELF_TEST, node,
+                          language->file->skipped[variable->items[i].node->id]
+                              ? "`%s` works out paths for imports, and is not run"
+                              : "`%s` belongs to the self-test",
                           variable->name);
 }
 

@@ -77,14 +77,15 @@ static bool differs(const Value *a, const Value *b) {
     return is_definite(a) && is_definite(b) && !value_equal(a, b);
 }
 
-/* The first constant that two calls of one operator don't share; false if there is none. */
+/* The first constant that two calls of one operator don't share; false if there is none. Whether it works in
+ * place is no constant of an operator: what it overwrites is compared as values. */
 static bool other_constant(const TraceCall *theirs, const TraceCall *ours, const Value **a, const Value **b) {
     for (size_t i = 0; i < theirs->arg_count && i < ours->arg_count; i++)
         if (differs(*a = &theirs->args[i], *b = &ours->args[i]))
             return true;
     for (size_t i = 0; i < theirs->kwarg_count; i++)
         for (size_t j = 0; j < ours->kwarg_count; j++)
-            if (strcmp(theirs->names[i], ours->names[j]) == 0 &&
+            if (strcmp(theirs->names[i], ours->names[j]) == 0 && strcmp(theirs->names[i], "inplace") != 0 &&
                 differs(*a = &theirs->kwargs[i], *b = &ours->kwargs[j]))
                 return true;
     return false;

@@ -3,13 +3,16 @@
  *
  * A .cases file, line by line:
  *   case NAME              begins a case
- *   like NAME              starts with the files and options of an earlier case
+ *   files NAME             begins a set of files that is no case, for others to be like
+ *   like NAME              takes the files and options of an earlier case or set (several: each)
  *   expect VERDICT [RULE]  PASS, FAIL or ERROR; with a rule, a violation of it must be among the findings
- *   says TEXT              must stand in the reason, the error, a finding or an assumption (several lines:
- * each) option NAME [VALUE]    a StepOptions field: train, skip_anticheat, rtol, atol, timeout, memory,
- * trials, allow needs 1|2              only on torch of that major version file PATH              its text
- * follows, indented by four spaces A FOLDER holds original.py, refactored.py and expect.txt with the lines
- * expect, says, option, needs. */
+ *   says TEXT              must stand in the reason, the error, a finding or an assumption (several: each)
+ *   option NAME [VALUE]    a StepOptions field: train, skip_anticheat, rtol, atol, timeout, memory, trials,
+ *                          allow
+ *   needs 1|2              only on torch of that major version
+ *   needs MODULE           only where the interpreter has that module
+ *   file PATH              its text follows, indented by four spaces
+ * A FOLDER holds original.py, refactored.py and expect.txt with the lines expect, says, option, needs. */
 #include "verify.h"
 
 #include <dirent.h>
@@ -37,7 +40,9 @@ typedef struct Case {
     } says;
     Text body, setup;
     StepOptions options;
-    int needs; /* torch's major version; 0: any */
+    int needs;          /* torch's major version; 0: any */
+    const char *module; /* that the interpreter must have; NULL: none */
+    bool is_files;      /* for others to be like: never run */
 } Case;
 
 typedef struct Cases {
@@ -68,8 +73,11 @@ static void copy_case(Arena *arena, const Cases *cases, const char *name, Case *
             continue;
         for (size_t j = 0; j < one->files->count; j++)
             table_put(target->files, one->files->items[j].key, one->files->items[j].value);
+        if (one->is_files)
+            return;
         target->options = one->options;
         target->needs = one->needs;
+        target->module = one->module;
         return;
     }
     (void)arena;
@@ -118,7 +126,10 @@ static bool read_expectation(Arena *arena, Case *one, const char *line) {
     } else if ((rest = after(line, "says")) != NULL) {
         *(const char **)ARENA_PUSH(arena, &one->says) = rest;
     } else if ((rest = after(line, "needs")) != NULL) {
-        one->needs = atoi(rest);
+        if (atoi(rest) != 0)
+            one->needs = atoi(rest);
+        else
+            one->module = rest;
     } else if ((rest = after(line, "body")) != NULL) {
         text_printf(&one->body, "%s\n", rest);
     } else if ((rest = after(line, "setup")) != NULL) {
@@ -161,6 +172,9 @@ static void read_cases(Arena *arena, const char *path, Cases *cases) {
             continue;
         if ((rest = after(line, "case")) != NULL) {
             one = new_case(arena, cases, rest);
+        } else if ((rest = after(line, "files")) != NULL) {
+            one = new_case(arena, cases, rest);
+            one->is_files = true;
         } else if (one == NULL) {
             die("a line before the first case", line);
         } else if ((rest = after(line, "like")) != NULL) {
@@ -295,6 +309,18 @@ static bool run_case(Probe *probe, const char *root, Case *one) {
     return good;
 }
 
+/* Whether `python` can import `module`; asked once for each. */
+static bool has_module(Arena *arena, Table *known, const char *python, const char *module) {
+    char *answer = table_get(known, module);
+    if (answer == NULL) {
+        const char *command =
+            arena_printf(arena, "exec '%s' -c 'import %s' >/dev/null 2>/dev/null </dev/null", python, module);
+        answer = arena_strdup(arena, system(command) == 0 ? "yes" : "no");
+        table_put(known, module, answer);
+    }
+    return answer[0] == 'y';
+}
+
 int main(int count, char **arguments) {
     if (count < 3)
         die("usage: run_cases PYTHON FILE.cases|FOLDER...", "arguments");
@@ -315,13 +341,17 @@ int main(int count, char **arguments) {
     if (probe_start(arena, &options, &probe, &error) != STATUS_OK)
         die(error_line(arena, &error), arguments[1]);
     const char *torch = probe_facts(probe)->torch, *only = getenv("CASE");
+    Table *modules = table_new(arena);
     unsigned passed = 0, failed = 0, skipped = 0;
     for (size_t i = 0; i < cases.count; i++) {
         Case *one = &cases.items[i];
-        if (only != NULL && strstr(one->name, only) == NULL)
+        if (one->is_files || (only != NULL && strstr(one->name, only) == NULL))
             continue;
         if (one->needs != 0 && one->needs != atoi(torch)) {
             printf("skipped %s: needs torch %d, this is %s\n", one->name, one->needs, torch);
+            skipped++;
+        } else if (one->module != NULL && !has_module(arena, modules, arguments[1], one->module)) {
+            printf("skipped %s: %s is not installed\n", one->name, one->module);
             skipped++;
         } else if (run_case(probe, root, one)) {
             printf("ok      %s\n", one->name);
