@@ -204,12 +204,64 @@ size_t shared_suffix(const char *a, const char *b) {
     }
 }
 
+enum { MOST_COMPONENTS = 64 };
+
+typedef struct Components { /* of a dotted key */
+    const char *items[MOST_COMPONENTS];
+    size_t lengths[MOST_COMPONENTS], count;
+} Components;
+
+static Components components_of(const char *key) {
+    Components components = {.count = 0};
+    while (components.count < MOST_COMPONENTS) {
+        size_t length = strcspn(key, ".");
+        components.items[components.count] = key;
+        components.lengths[components.count++] = length;
+        if (key[length] == '\0')
+            break;
+        key += length + 1;
+    }
+    return components;
+}
+
+/* How many components end both the first `i` of `a` and the first `j` of `b`. */
+static size_t shared_before(const Components *a, size_t i, const Components *b, size_t j) {
+    size_t shared = 0;
+    while (shared < i && shared < j && a->lengths[i - shared - 1] == b->lengths[j - shared - 1] &&
+           memcmp(a->items[i - shared - 1], b->items[j - shared - 1], a->lengths[i - shared - 1]) == 0)
+        shared++;
+    return shared;
+}
+
+/* How many components two keys share if some in the middle of `a` are left out, and the whole of one of them
+ * is shared then: 2 for "up.linear.weight" and "up.weight", or "mlp.up.weight"; 0 if there is no such gap. */
+static size_t shared_around_gap(const Components *a, const Components *b) {
+    size_t best = 0, suffix = shared_before(a, a->count, b, b->count);
+    for (size_t after = 1; after <= suffix; after++) {
+        for (size_t i = 1; i + after < a->count; i++) {
+            size_t j = b->count - after, before = shared_before(a, i, b, j);
+            if (before > 0 && (before == i || before == j) && after + before > best)
+                best = after + before;
+        }
+    }
+    return best;
+}
+
+/* How alike two keys are: equal ends say more than a child that wraps what the original had there itself. */
+static size_t likeness(const char *one, const char *other) {
+    Components a = components_of(one), b = components_of(other);
+    size_t ends = 2 * shared_suffix(one, other);
+    size_t in_one = shared_around_gap(&a, &b), in_other = shared_around_gap(&b, &a);
+    size_t wrapped = in_one > in_other ? in_one : in_other;
+    return wrapped > 0 && 2 * wrapped - 1 > ends ? 2 * wrapped - 1 : ends;
+}
+
 static size_t shared_by_any_key(const StateDict *originals, size_t original, const StateDict *candidates,
                                 size_t candidate) {
     size_t best = 0;
     for (size_t i = original; i != SIZE_MAX; i = originals->items[i].next_tied) {
         for (size_t j = candidate; j != SIZE_MAX; j = candidates->items[j].next_tied) {
-            size_t shared = shared_suffix(originals->items[i].key, candidates->items[j].key);
+            size_t shared = likeness(originals->items[i].key, candidates->items[j].key);
             best = shared > best ? shared : best;
         }
     }

@@ -208,6 +208,42 @@ static void test_suffixes(void **state) {
         "\"gamma\":\"scale.weight\"}");
 }
 
+/* A child that keeps what the original had there under a name of its own. */
+static void test_children_that_wrap(void **state) {
+    World *world = *state;
+    parameter(&world->original, "block.w1.weight", "[4, 4]");
+    parameter(&world->original, "block.w2.weight", "[4, 4]");
+    parameter(&world->original, "layers.0.fc.weight", "[5]");
+    parameter(&world->original, "layers.1.fc.weight", "[5]");
+    parameter(&world->original, "a.inner.weight", "[6]");
+    parameter(&world->original, "b.weight", "[6]");
+    parameter(&world->candidate, "w2.linear.weight", "[4, 4]");
+    parameter(&world->candidate, "w1.linear.weight", "[4, 4]");
+    parameter(&world->candidate, "layers.1.fc.linear.weight", "[5]");
+    parameter(&world->candidate, "layers.0.fc.linear.weight", "[5]");
+    parameter(&world->candidate, "b.inner.weight", "[6]");
+    parameter(&world->candidate, "c.weight", "[6]");
+    assign(world, NULL);
+    report(world);
+    assert_int_equal(world->findings->count, 0);
+    assert_string_equal(map_of(world),
+                        "{\"block.w2.weight\":\"w2.linear.weight\",\"block.w1.weight\":\"w1.linear.weight\","
+                        "\"layers.1.fc.weight\":"
+                        "\"layers.1.fc.linear.weight\",\"layers.0.fc.weight\":\"layers.0.fc.linear.weight\","
+                        "\"a.inner.weight\":\"b.inner.weight\",\"b.weight\":\"c.weight\"}");
+}
+
+static void test_wrapping_by_numbers_alone_is_ambiguous(void **state) {
+    World *world = *state;
+    parameter(&world->original, "stem.0.weight", "[4]");
+    parameter(&world->original, "stem.1.weight", "[4]");
+    parameter(&world->candidate, "b.0.conv.weight", "[4]");
+    parameter(&world->candidate, "a.1.conv.weight", "[4]");
+    assign(world, NULL);
+    report(world);
+    expect(world, WEIGHTS_AMBIGUOUS, "in more than one way");
+}
+
 static void test_deduplicated_kernels_are_ambiguous(void **state) {
     World *world = *state;
     char key[64];
@@ -681,6 +717,8 @@ int main(void) {
         TEST(test_equal_names),
         TEST(test_equal_names_of_other_shape_or_dtype),
         TEST(test_suffixes),
+        TEST(test_children_that_wrap),
+        TEST(test_wrapping_by_numbers_alone_is_ambiguous),
         TEST(test_deduplicated_kernels_are_ambiguous),
         TEST(test_numbers_alone_are_no_suffix),
         TEST(test_a_partial_map_settles_the_rest),
