@@ -7,6 +7,7 @@ enum { NOBODY = -1 }; /* a tensor that refactored.py holds */
 
 typedef struct Holding { /* whose a tensor is while the walk goes on: a module call's, or NOBODY's */
     int64_t *storages;
+    TensorId *viewed; /* by tensor: what it is a view of, itself if it is none */
 } Holding;
 
 static const char *path_of(const Judge *judge, const TraceModuleCall *call) {
@@ -118,13 +119,14 @@ static void judge_access(Judge *judge, const Holding *holding, size_t index, Ten
     const TraceCall *call = &judge->trace->calls[index];
     const TraceTensor *tensor = &judge->trace->tensors[used.number];
     int64_t child = judge_child_of(judge, index), holder = holding->storages[tensor->storage.number];
+    const TraceTensor *viewed = &judge->trace->tensors[holding->viewed[used.number].number];
     uint16_t marks = judge->flow.storage_marks[tensor->storage.number];
-    bool state = tensor->origin == ORIGIN_PARAMETER || tensor->origin == ORIGIN_BUFFER;
+    bool state = viewed->origin == ORIGIN_PARAMETER || viewed->origin == ORIGIN_BUFFER;
     if ((marks & DATA) == 0 || holder == child || judge->flow.classes[index] == OPERATOR_METADATA ||
         tensor->origin == ORIGIN_UNKNOWN || (marks & (DATA & ~STALE)) == 0)
         return;
     if (child != NO_NUMBER) {
-        if (state && is_own_state(judge, tensor, child))
+        if (state && is_own_state(judge, viewed, child))
             return;
         judge_report(judge, &RULE_CHILD_SIDE_CHANNEL, SEVERITY_VIOLATION, call->file, call->line, call,
                      "%s uses a tensor that was not passed to this call of %s",
@@ -146,10 +148,13 @@ static void judge_call_access(Judge *judge, Holding *holding, size_t index) {
             judge_access(judge, holding, index, call->uses[u]);
     for (size_t g = 0; g < call->give_count; g++) {
         uint32_t storage = trace->tensors[call->gives[g].number].storage.number;
-        bool fresh = true;
-        for (size_t u = 0; u < call->use_count && fresh; u++)
-            fresh = trace->tensors[call->uses[u].number].storage.number != storage;
-        if (fresh)
+        const TensorId *source = NULL;
+        for (size_t u = 0; u < call->use_count && source == NULL; u++)
+            if (trace->tensors[call->uses[u].number].storage.number == storage)
+                source = &call->uses[u];
+        if (source != NULL)
+            holding->viewed[call->gives[g].number] = holding->viewed[source->number];
+        else
             holding->storages[storage] = judge_child_of(judge, index);
     }
 }
@@ -157,9 +162,12 @@ static void judge_call_access(Judge *judge, Holding *holding, size_t index) {
 /* Walks forward once more, handing tensors into and out of the children's calls. */
 static void judge_passing(Judge *judge) {
     const Trace *trace = judge->trace;
-    Holding holding = {ARENA_ARRAY(judge->arena, int64_t, trace->storage_count)};
+    Holding holding = {ARENA_ARRAY(judge->arena, int64_t, trace->storage_count),
+                       ARENA_ARRAY(judge->arena, TensorId, trace->tensor_count)};
     for (size_t s = 0; s < trace->storage_count; s++)
         holding.storages[s] = NOBODY;
+    for (size_t t = 0; t < trace->tensor_count; t++)
+        holding.viewed[t].number = (uint32_t)t;
     int64_t open = NO_NUMBER;
     size_t next = 0;
     for (size_t i = trace->forward_start; i <= trace->call_count; i++) {
