@@ -68,8 +68,7 @@ static const TraceCall *first_excess(const Steps *more, const Steps *fewer, cons
     return NULL;
 }
 
-/* A constant whose value can be spelled in one way only: no dimension, which may count from either end. */
-static bool is_definite(const Value *value) {
+bool is_definite(const Value *value) {
     return value->kind == VALUE_FLOAT || value->kind == VALUE_STR || value->kind == VALUE_BOOL;
 }
 

@@ -574,7 +574,8 @@ static void judge_constants(Trials *trials) {
     Diagnosis found;
     if (step->has_traces && !table_has(trials->reported, "different") &&
         definite_difference(step->arena, &step->original.program, &step->original_trace,
-                            &step->candidate.program, &step->candidate_trace, &found))
+                            &step->candidate.program, &step->candidate_trace, &found) &&
+        !same_terms(step->arena, &step->original_trace, &step->candidate_trace, step->assignment))
         step_violation(step, RULE_NUMBERS_CONSTANT, found.place, found.what);
 }
 

@@ -56,6 +56,11 @@ typedef struct Diagnosis {
     const char *what, *instead;
     Place place;
 } Diagnosis;
+/* A constant whose value can be spelled in one way only: no dimension, which may count from either end. */
+bool is_definite(const Value *value);
+/* Whether both sides do the same with every constant, to the same values, in whatever order. False where it
+ * is not clear. */
+bool same_terms(Arena *arena, const Trace *original, const Trace *candidate, const Assignment *assignment);
 /* The same operators in the same order, but one of them with another constant: a difference whatever the
  * numbers say (soundness 14). */
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
