@@ -57,6 +57,8 @@ def import_torch() -> Optional[str]:
     except BaseException as cause:
         return wire.clean("%s: %s" % (type(cause).__name__, cause))[:4096]
     torch.set_num_threads(1)  # a pool of threads would not outlive a fork
+    # A library may load torch._dynamo in a cell, which makes this folder then; one that is there need not be made.
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.sep
     if hasattr(torch.backends, "mha"):
         torch.backends.mha.set_fastpath_enabled(False)
     load_generators()

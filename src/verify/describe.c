@@ -150,6 +150,8 @@ Status step_describe(StepState *step, bool *go_on, Error *error) {
     if (step->original_description.trial_count != options->trial_count)
         return error_set(error, options->original, "", "the cell sent %zu sets of inputs instead of %u",
                          step->original_description.trial_count, options->trial_count);
+    if (preload_modules(step, error) != STATUS_OK)
+        return STATUS_ERROR;
     if (!defines_function(&step->candidate.program, "get_init_inputs"))
         step->candidate_init = &step->original_description.init;
     if (describe_candidate(step, defines_function(&step->candidate.program, "get_inputs"), error) !=

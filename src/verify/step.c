@@ -62,43 +62,6 @@ static void settle_settings(StepState *step) {
     step->result->perturb_seed = options->perturb_seed != 0 ? options->perturb_seed : random_seed();
 }
 
-/* Whether the original imports `name` from beside itself, so that no library is meant. */
-static bool stands_beside(StepState *step, const char *name) {
-    const char *folder = path_directory(step->arena, step->original.program.items[0]->source.path);
-    return file_exists(arena_printf(step->arena, "%s/%s.py", folder, name)) ||
-           file_exists(arena_printf(step->arena, "%s/children/%s.py", folder, name)) ||
-           directory_exists(arena_printf(step->arena, "%s/%s", folder, name));
-}
-
-/* Libraries that the original imports are imported once, in the zygote, instead of in every cell:
- * transformers takes seconds. */
-static Status preload_libraries(StepState *step, Error *error) {
-    const Field *body = node_field(step->original.program.items[0]->tree.module, FIELD_body);
-    struct {
-        const char **items;
-        size_t count, capacity;
-    } statements = {0};
-    for (size_t i = 0; body != NULL && i < body->count; i++) {
-        const Node *node = body->items[i];
-        if (node == NULL || (node->kind != NODE_Import && node->kind != NODE_ImportFrom))
-            continue;
-        const Field *level = node_field(node, FIELD_level), *names = node_field(node, FIELD_names);
-        if (level != NULL && level->number > 0)
-            continue;
-        const char *from = node_text(node, FIELD_module);
-        for (size_t j = 0; names != NULL && j < names->count; j++) {
-            const char *name = node_text(names->items[j], FIELD_name), *module = from == NULL ? name : from;
-            char *root = arena_strndup(step->arena, module, strcspn(module, "."));
-            if (strcmp(root, "torch") != 0 && !stands_beside(step, root))
-                *(const char **)ARENA_PUSH(step->arena, &statements) =
-                    from == NULL ? arena_printf(step->arena, "import %s", name)
-                                 : arena_printf(step->arena, "from %s import %s", from, name);
-        }
-    }
-    return statements.count == 0 ? STATUS_OK
-                                 : probe_preload(step->probe, statements.items, statements.count, error);
-}
-
 /* A candidate that loads the original computes nothing of its own. */
 static void refuse_original(StepState *step) {
     const char *original = step->original.program.items[0]->source.path;
@@ -127,7 +90,7 @@ static Status load_sides(StepState *step, Error *error) {
         side_make(arena, "candidate", &candidate, &step->candidate, error) != STATUS_OK)
         return STATUS_ERROR;
     refuse_original(step);
-    if (preload_libraries(step, error) != STATUS_OK)
+    if (preload_imports(step, error) != STATUS_OK)
         return STATUS_ERROR;
     json_t *allowed = json_array();
     for (size_t i = 0; i < options->allowed_import_count; i++)

@@ -31,6 +31,10 @@ void step_tell(const StepState *step, const char *what);
 /* A finding that fails the step, with a code frame where the place lies in the candidate. */
 Finding *step_violation(StepState *step, VerifyRule rule, Place place, const char *what);
 
+/* What the original's import statements name, and what its modules come from, once it is described. What does
+ * not load is left to the cells. */
+MUST_USE Status preload_imports(StepState *step, Error *error);
+MUST_USE Status preload_modules(StepState *step, Error *error);
 /* Constructs both models and makes the inputs. `*go_on` is false if the step has failed and nothing more can
  * be learned; an error means that it can't be judged. */
 MUST_USE Status step_describe(StepState *step, bool *go_on, Error *error);
