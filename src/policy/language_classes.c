@@ -37,7 +37,11 @@ static void judge_library_base(const Language *language, const Node *base, const
         return;
     }
     language_find(language, &RULE_PY_BASE, base, "a class derives from %s%s", path,
-                  is_torch_class(path) ? ", which only a component may" : "");
+                  !is_torch_class(path) ? ""
+                  : language->file->part == PART_HELPER
+                      ? ", which only a component may, and a file without a "
+                        "class Model is none"
+                      : ", which only a component may");
 }
 
 static void judge_base(const Language *language, const Node *base) {

@@ -19,9 +19,9 @@ const Rule RULE_OP_TEST = {"op.test", "a test on data stands only where the orig
                            "remove the check, unless the original makes it", READING};
 const Rule RULE_OP_EMBEDDING = {"op.embedding", "refactored.py takes no rows out of a parameter",
                                 "that is an embedding: move it into a child component", OPERATORS};
-const Rule RULE_OP_CHILD_PARAMETER = {"op.child-parameter",
-                                      "a child's parameters and buffers are used inside that child only",
-                                      "call the child instead, or a method of it", OPERATORS};
+const Rule RULE_OP_CHILD_PARAMETER = {
+    "op.child-parameter", "a child's parameters and buffers are used inside that child only",
+    "let the child do this, or a method of it: hand it what the parameter meets", OPERATORS};
 const Rule RULE_OP_KNOWN_FLOAT = {
     "op.known-float", "what is computed from known values meets data only as integers or booleans",
     "compute the table inside the child", OPERATORS};
