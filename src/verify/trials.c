@@ -203,7 +203,8 @@ static void compare_modified(Trials *trials, const Pair *pair) {
                              b->inputs_modified[i]));
 }
 
-static void report_different(Trials *trials, const Trial *trial) {
+/* `rounding`: float64 runs of both sides agree, though the difference is far outside the tolerance. */
+static void report_different(Trials *trials, const Trial *trial, bool rounding) {
     StepState *step = trials->step;
     const OutputComparison *worst = NULL;
     for (size_t i = 0; i < trial->output_count; i++)
@@ -223,10 +224,16 @@ static void report_different(Trials *trials, const Trial *trial) {
                            (unsigned long long)step->result->perturb_seed);
     Finding *finding =
         step_violation(step, RULE_NUMBERS_DIFFERENT, diagnosis.place,
-                       arena_printf(step->arena, "%s doesn't match the original (%s): %s%s%s", worst->path,
-                                    when, worst->problem, diagnosis.what[0] ? "; " : "", diagnosis.what));
+                       arena_printf(step->arena, "%s doesn't match the original (%s): %s%s%s%s", worst->path,
+                                    when, worst->problem,
+                                    rounding ? "; in float64 both agree, so this is rounding, but more than "
+                                               "ten times the tolerance"
+                                             : "",
+                                    diagnosis.what[0] ? "; " : "", diagnosis.what));
     finding->where = worst->path;
-    if (diagnosis.instead != NULL)
+    if (rounding)
+        finding->instead = "compute by the operators that the original uses, or give --rtol and --atol";
+    else if (diagnosis.instead != NULL)
         finding->instead = diagnosis.instead;
 }
 
@@ -350,8 +357,13 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
         trial->why_not = "the original's outputs are constant, empty or not finite";
     if (settle(trials, request, pair, trial, error) != STATUS_OK)
         return STATUS_ERROR;
+    bool rounding = false;
+    if (!trial->pass && trial->kind == TRIAL_SEEDED && only_numbers_differ(trial) &&
+        !table_has(trials->reported, "different") &&
+        is_rounding(step, request, trial->max_diff, &rounding, error) != STATUS_OK)
+        return STATUS_ERROR;
     if (!trial->pass)
-        report_different(trials, trial);
+        report_different(trials, trial, rounding);
     compare_modified(trials, pair);
     return STATUS_OK;
 }
