@@ -331,6 +331,23 @@ static bool is_one_operation(const Flow *flow, size_t *compute_count) {
     return *compute_count <= 1 || (fits & started) != 0;
 }
 
+static void count_up(Table *table, const char *key) {
+    table_put(table, key, (void *)((uintptr_t)table_get(table, key) + 1));
+}
+
+/* Does one call of a child compute all that the original computes, operator by operator? */
+static bool covers(const Judge *judge, size_t module_call, const Table *of_original) {
+    Table *here = table_new(judge->arena);
+    for (size_t i = judge->trace->module_calls[module_call].first;
+         i < judge->trace->module_calls[module_call].end; i++)
+        if (flow_computes(&judge->flow, i))
+            count_up(here, flow_operator(&judge->flow, i)->canonical);
+    for (size_t n = 0; n < of_original->count; n++)
+        if ((uintptr_t)table_get(here, of_original->items[n].key) < (uintptr_t)of_original->items[n].value)
+            return false;
+    return true;
+}
+
 /* Compute of the candidate by the outermost child's call that it lies in. */
 static void judge_division(Judge *judge) {
     const Trace *trace = judge->trace;
@@ -338,6 +355,10 @@ static void judge_division(Judge *judge) {
     int64_t largest_call = NO_NUMBER;
     bool one_operation = is_one_operation(&judge->original_flow, &original_count);
     size_t *counts = ARENA_ARRAY(judge->arena, size_t, trace->module_call_count);
+    Table *of_original = table_new(judge->arena);
+    for (size_t i = judge->original->forward_start; i < judge->original->call_count; i++)
+        if (flow_computes(&judge->original_flow, i))
+            count_up(of_original, flow_operator(&judge->original_flow, i)->canonical);
     for (size_t i = trace->forward_start; i < trace->call_count; i++) {
         calls += judge->flow.by_child[i];
         if (!flow_computes(&judge->flow, i))
@@ -353,13 +374,13 @@ static void judge_division(Judge *judge) {
         calls += judge->outer_child[m] == (int64_t)m && trace->module_calls[m].first >= trace->forward_start;
     if (calls == 0)
         judge_report(judge, &RULE_STEP_NO_CHILD, SEVERITY_VIOLATION, 0, 0, NULL, "forward calls no child");
-    else if (!one_operation && largest_call != NO_NUMBER && largest == total)
-        report_call(
-            judge, &RULE_STEP_ONE_CHILD, SEVERITY_VIOLATION, &trace->module_calls[largest_call],
-            arena_printf(
-                judge->arena,
-                "all that the step computes lies in this call of %s; the original computes by %zu operators",
-                path_of(judge, &trace->module_calls[largest_call]), original_count));
+    else if (!one_operation && largest_call != NO_NUMBER &&
+             (largest == total || covers(judge, (size_t)largest_call, of_original)))
+        report_call(judge, &RULE_STEP_ONE_CHILD, SEVERITY_VIOLATION, &trace->module_calls[largest_call],
+                    arena_printf(judge->arena,
+                                 "all that the original computes lies in this call of %s; the original "
+                                 "computes by %zu operators",
+                                 path_of(judge, &trace->module_calls[largest_call]), original_count));
 }
 
 /* Modules of torch that stand outside every child: containers, and those that only view or assemble. */
