@@ -238,13 +238,15 @@ static bool only_numbers_differ(const Trial *trial) {
 
 /* Rounding is not meaning (soundness 18): in float64 a difference of rounding shrinks with the unit roundoff,
  * one of meaning stays. It must shrink a thousandfold; from float32 to float64 rounding shrinks by 2^29. */
-static Status is_rounding(StepState *step, const PairRequest *request, double difference, bool *rounding,
-                          Error *error) {
-    enum { SHRINKS = 1000 };
+typedef enum Wide { WIDE_UNKNOWN, WIDE_ROUNDING, WIDE_MEANING } Wide;
+
+static Status run_wide(StepState *step, const PairRequest *request, double difference, Wide *wide_says,
+                       Error *error) {
+    enum { SHRINKS = 1000, STAYS = 2 };
     PairRequest wide = *request;
     wide.float64 = true;
     wide.trace = false;
-    *rounding = false;
+    *wide_says = WIDE_UNKNOWN;
     Pair pair;
     if (run_pair(step, &wide, &pair, error) != STATUS_OK)
         return STATUS_ERROR;
@@ -254,8 +256,10 @@ static Status is_rounding(StepState *step, const PairRequest *request, double di
                         step->compare_threads, &trial.outputs, &trial.output_count,
                         findings_new(step->arena));
         double shrunk = largest_difference(&trial);
-        *rounding = only_numbers_differ(&trial) && isfinite(shrunk) && isfinite(difference) &&
-                    shrunk * SHRINKS <= difference;
+        if (only_numbers_differ(&trial) && isfinite(shrunk) && isfinite(difference))
+            *wide_says = shrunk * SHRINKS <= difference ? WIDE_ROUNDING
+                         : shrunk * STAYS >= difference ? WIDE_MEANING
+                                                        : WIDE_UNKNOWN;
     }
     pair_close(&pair);
     return STATUS_OK;
@@ -263,6 +267,28 @@ static Status is_rounding(StepState *step, const PairRequest *request, double di
 
 static Tolerance scaled(Tolerance tolerance, double factor) {
     return (Tolerance){tolerance.rtol * factor, tolerance.atol * factor};
+}
+
+/* Casts to a fixed dtype keep their rounding in a float64 run: there, nothing follows from a difference that
+ * stays. */
+static bool casts_to_fixed_dtype(const Trace *trace) {
+    for (size_t i = trace->forward_start; i < trace->call_count; i++) {
+        const TraceCall *call = &trace->calls[i];
+        const char *name = trace_bare_name(trace_operator(trace, call));
+        bool fixed = strcmp(name, "float") == 0 || strcmp(name, "half") == 0 || strcmp(name, "bfloat16") == 0;
+        for (size_t a = 0; a < call->arg_count; a++)
+            fixed = fixed || call->args[a].kind == VALUE_DTYPE;
+        for (size_t k = 0; k < call->kwarg_count; k++)
+            fixed = fixed || call->kwargs[k].kind == VALUE_DTYPE;
+        if (fixed && call->give_count > 0 && trace->tensors[call->gives[0].number].floating)
+            return true;
+    }
+    return false;
+}
+
+static bool stays_narrow(const StepState *step) {
+    return !step->has_traces || casts_to_fixed_dtype(&step->original_trace) ||
+           casts_to_fixed_dtype(&step->candidate_trace);
 }
 
 /* Within a factor of ten of the tolerance, on either side, a float64 run settles the trial. */
@@ -277,14 +303,24 @@ static Status settle(Trials *trials, const PairRequest *request, const Pair *pai
     bool agrees = compare_outputs(step->arena, &pair->original, &pair->candidate, near, step->compare_threads,
                                   &outputs, &count, findings_new(step->arena));
     bool borderline = trial->pass ? !agrees : agrees || trial->kind != TRIAL_SEEDED;
-    bool rounding;
+    Wide wide;
     if (!borderline || trial->max_diff == 0)
         return STATUS_OK;
-    if (is_rounding(step, request, trial->max_diff, &rounding, error) != STATUS_OK)
+    if (run_wide(step, request, trial->max_diff, &wide, error) != STATUS_OK)
         return STATUS_ERROR;
-    trial->rounding = rounding;
-    if (rounding)
+    trial->rounding = wide == WIDE_ROUNDING;
+    if (trial->rounding)
         trial->pass = true;
+    if (wide != WIDE_MEANING || !trial->pass || stays_narrow(step))
+        return STATUS_OK;
+    trial->pass = false;
+    for (size_t i = 0; i < trial->output_count; i++)
+        if (trial->outputs[i].compared && trial->outputs[i].numbers.max_abs == trial->max_diff) {
+            trial->outputs[i].matches = false;
+            trial->outputs[i].problem = arena_printf(
+                step->arena, "a difference of %.3g is within the tolerance, but stays in float64",
+                trial->max_diff);
+        }
     return STATUS_OK;
 }
 
@@ -563,7 +599,7 @@ static void judge_constants(Trials *trials) {
     if (step->has_traces && !table_has(trials->reported, "different") &&
         definite_difference(step->arena, &step->original.program, &step->original_trace,
                             &step->candidate.program, &step->candidate_trace, &found))
-        step_violation(step, RULE_NUMBERS_CONSTANT, found.place, found.what);
+        step_violation(step, found.rule, found.place, found.what);
 }
 
 Status step_run_trials(StepState *step, Error *error) {

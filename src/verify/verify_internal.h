@@ -10,6 +10,8 @@
          "compare with the original's forward() step by step", "guide: Composed output doesn't match")       \
     RULE(NUMBERS_CONSTANT, "numbers.constant", "Operators get the original's constants",                     \
          "use the original's", "soundness 14")                                                               \
+    RULE(NUMBERS_PRECISION, "numbers.precision", "Operators run in the original's dtype",                    \
+         "cast where the original casts, and nowhere else", "soundness 14")                                  \
     RULE(NUMBERS_STRUCTURE, "numbers.structure", "Outputs have the original's structure",                    \
          "return what the original returns", "issue: Numbers")                                               \
     RULE(NUMBERS_SHAPE, "numbers.shape", "Outputs have the original's shapes",                               \
@@ -55,8 +57,9 @@ bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs 
 typedef struct Diagnosis {
     const char *what, *instead;
     Place place;
+    VerifyRule rule; /* of a definite difference */
 } Diagnosis;
-/* The same operators in the same order, but one of them with another constant: a difference whatever the
+/* The same operators, but one of them with another constant or in another dtype: a difference whatever the
  * numbers say (soundness 14). */
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
                          const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis);
