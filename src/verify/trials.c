@@ -28,7 +28,7 @@ typedef struct PairRequest {
     uint64_t seed;
     const json_t *trial; /* {"args", "kwargs", "tensors"} */
     MemoryFile *weights, *inputs;
-    bool trace, float64;
+    bool trace, float64, again, other_mode;
 } PairRequest;
 
 typedef struct Trials {
@@ -74,14 +74,17 @@ static Status run_pair(StepState *step, const PairRequest *request, Pair *pair, 
                       .inputs_file = request->inputs,
                       .trace = request->trace,
                       .float64 = request->float64,
+                      .again = request->again,
                       .initialise = step->original_description.random_construction};
     Work theirs = {0}, ours = {0};
-    Status status = work_run(step->arena, &step->settings, &step->original, &run, &theirs, error);
+    RunSettings settings = step->settings;
+    settings.train = settings.train != request->other_mode;
+    Status status = work_run(step->arena, &settings, &step->original, &run, &theirs, error);
     run.init = step->candidate_init;
     run.weights = step->candidate_weights;
     run.initialise = step->candidate_initialise;
     if (status == STATUS_OK)
-        status = work_run(step->arena, &step->settings, &step->candidate, &run, &ours, error);
+        status = work_run(step->arena, &settings, &step->candidate, &run, &ours, error);
     if (status == STATUS_OK)
         status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
                       &pair->original_file, &pair->original_failure, error);
@@ -200,7 +203,14 @@ static void report_different(Trials *trials, const Trial *trial) {
     if (worst == NULL || !first_report(trials, "different"))
         return;
     Diagnosis diagnosis = {.what = "", .instead = NULL};
-    if (step->has_traces)
+    if (trial->kind == TRIAL_PERTURBED_BOTH) /* either alone did no harm, and this is a second call */
+        diagnosis = (Diagnosis){.what = "the second call of forward differs: something is kept between calls",
+                                .instead = "keep nothing of one call for the next"};
+    else if (trial->kind == TRIAL_OTHER_BATCH)
+        diagnosis =
+            (Diagnosis){.what = "the refactored computes something else at other sizes than the sample's",
+                        .instead = "take sizes from the inputs, as the original does"};
+    else if (step->has_traces)
         diagnosis = diagnose(step->arena, &step->original.program, &step->original_trace,
                              &step->candidate.program, &step->candidate_trace);
     const char *when =
@@ -381,6 +391,16 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
     return STATUS_OK;
 }
 
+/* What holds less widely than it could is said, and is no failure (soundness 11). */
+static void narrow_claim(StepState *step, const char *what) {
+    StepResult *result = step->result;
+    const char **assumptions = ARENA_ARRAY(step->arena, const char *, result->assumption_count + 1);
+    for (size_t i = 0; i < result->assumption_count; i++)
+        assumptions[i] = result->assumptions[i];
+    assumptions[result->assumption_count++] = what;
+    result->assumptions = assumptions;
+}
+
 /* Runs and judges one trial. `*pair` holds its results until the caller closes it. */
 static Status run_trial(Trials *trials, const PairRequest *request, TrialKind kind, Pair *pair,
                         Error *error) {
@@ -400,6 +420,15 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
     }
     if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
         return candidate_died(&pair->candidate_failure, error);
+    if (pair->candidate_failure.failed && kind == TRIAL_OTHER_BATCH) {
+        trial->pass = true;
+        trial->why_not = pair->candidate_failure.what;
+        narrow_claim(step, arena_printf(step->arena,
+                                        "these sizes only: at another batch size the refactored "
+                                        "fails: %s",
+                                        pair->candidate_failure.what));
+        return STATUS_OK;
+    }
     if (pair->candidate_failure.failed) {
         trial->error = pair->candidate_failure.what;
         report_raised(trials, &pair->candidate_failure);
@@ -535,6 +564,68 @@ static void judge_evidence(Trials *trials, TrialKind kind, const Pair *pair) {
             "from these numbers");
 }
 
+/* The sample with one less along the first dimension of every tensor; NULL if they have no such dimension in
+ * common. */
+static json_t *smaller_batch(const json_t *sample) {
+    const json_t *tensors = json_object_get(sample, "tensors");
+    json_int_t batch = 0;
+    for (size_t i = 0; i < json_array_size(tensors); i++) {
+        const json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
+        json_int_t size = json_integer_value(json_array_get(shape, 0));
+        if (json_array_size(shape) == 0 || size < 2 || (batch != 0 && size != batch))
+            return NULL;
+        batch = size;
+    }
+    json_t *smaller = batch == 0 ? NULL : json_deep_copy(sample);
+    tensors = json_object_get(smaller, "tensors");
+    for (size_t i = 0; i < json_array_size(tensors); i++)
+        json_array_set_new(json_object_get(json_array_get(tensors, i), "shape"), 0, json_integer(batch - 1));
+    return smaller;
+}
+
+static Status run_other_batch(Trials *trials, const json_t *sample, Error *error) {
+    StepState *step = trials->step;
+    json_t *smaller = smaller_batch(sample);
+    if (smaller == NULL)
+        return STATUS_OK;
+    PairRequest request = {.seed = step->options->seed,
+                           .trial = smaller,
+                           .weights = step->weights,
+                           .inputs = step->original_description.inputs};
+    Pair pair;
+    Status status = run_trial(trials, &request, TRIAL_OTHER_BATCH, &pair, error);
+    pair_close(&pair);
+    json_decref(smaller);
+    return status;
+}
+
+/* Train mode never fails a step that is judged in eval mode. */
+static Status run_other_mode(Trials *trials, const json_t *sample, Error *error) {
+    StepState *step = trials->step;
+    if (step->options->train)
+        return STATUS_OK;
+    PairRequest request = {.seed = step->options->seed,
+                           .trial = sample,
+                           .weights = step->weights,
+                           .inputs = step->original_description.inputs,
+                           .other_mode = true};
+    Pair pair;
+    Status status = run_pair(step, &request, &pair, error);
+    if (status == STATUS_OK && !pair.original_failure.failed) {
+        OutputComparison *outputs;
+        size_t count;
+        if (pair.candidate_failure.failed)
+            narrow_claim(step,
+                         arena_printf(step->arena, "eval mode only: in train mode the refactored fails: %s",
+                                      pair.candidate_failure.what));
+        else if (!compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
+                                  step->compare_threads, &outputs, &count, findings_new(step->arena)))
+            narrow_claim(step, "eval mode only: in train mode the refactored gives other outputs");
+    }
+    pair_close(&pair);
+    return status;
+}
+
 static Status run_perturbed(Trials *trials, Error *error) {
     StepState *step = trials->step;
     const json_t *sample = json_array_get(json_object_get(step->original_description.done, "trials"), 0);
@@ -544,7 +635,8 @@ static Status run_perturbed(Trials *trials, Error *error) {
         step_tell(step, arena_printf(step->arena, "perturbed trial %zu of %zu", i + 1, COUNT_OF(PERTURBED)));
         PairRequest request = {.seed = step->options->seed,
                                .trial = sample,
-                               .weights = PERTURBED[i].weights ? trials->perturbed_weights : step->weights};
+                               .weights = PERTURBED[i].weights ? trials->perturbed_weights : step->weights,
+                               .again = PERTURBED[i].kind == TRIAL_PERTURBED_BOTH};
         if (perturb_inputs(step, sample, PERTURBED[i].inputs, step->result->perturb_seed + i, &request.inputs,
                            error) != STATUS_OK)
             return STATUS_ERROR;
@@ -557,7 +649,10 @@ static Status run_perturbed(Trials *trials, Error *error) {
         if (status != STATUS_OK)
             return STATUS_ERROR;
     }
-    return STATUS_OK;
+    step_tell(step, "another batch size and mode");
+    if (run_other_batch(trials, sample, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return run_other_mode(trials, sample, error);
 }
 
 static Status run_seeded(Trials *trials, Error *error) {
@@ -602,6 +697,25 @@ static void judge_constants(Trials *trials) {
         step_violation(step, found.rule, found.place, found.what);
 }
 
+static void judge_dependence(Trials *trials) {
+    StepState *step = trials->step;
+    if (!step->has_traces || table_has(trials->reported, "different"))
+        return;
+    const char *input = independent_input(step->arena, &step->original_trace, &step->candidate_trace);
+    if (input != NULL)
+        step_violation(step, RULE_NUMBERS_DEPENDENCE, (Place){0},
+                       arena_printf(step->arena,
+                                    "the original's outputs depend on its input %s, the refactored's do not",
+                                    input));
+    const char *output = independent_output(step->arena, &step->original_trace, &step->candidate_trace);
+    if (output != NULL)
+        step_violation(
+            step, RULE_NUMBERS_DEPENDENCE, (Place){0},
+            arena_printf(step->arena,
+                         "%s is made of constants here; in the original it depends on inputs or weights",
+                         output));
+}
+
 Status step_run_trials(StepState *step, Error *error) {
     double start = seconds_now();
     StepResult *result = step->result;
@@ -621,6 +735,7 @@ Status step_run_trials(StepState *step, Error *error) {
                         "no trial gave an output that could have differed: constant, empty or not finite");
     }
     judge_constants(&trials);
+    judge_dependence(&trials);
     pair_close(&trials.first);
     if (trials.perturbed_weights != NULL)
         memory_file_close(trials.perturbed_weights);

@@ -12,6 +12,9 @@
          "use the original's", "soundness 14")                                                               \
     RULE(NUMBERS_PRECISION, "numbers.precision", "Operators run in the original's dtype",                    \
          "cast where the original casts, and nowhere else", "soundness 14")                                  \
+    RULE(NUMBERS_DEPENDENCE, "numbers.dependence",                                                           \
+         "Outputs depend on the inputs that the original's depend on",                                       \
+         "use every input as the original does", "soundness 6")                                              \
     RULE(NUMBERS_STRUCTURE, "numbers.structure", "Outputs have the original's structure",                    \
          "return what the original returns", "issue: Numbers")                                               \
     RULE(NUMBERS_SHAPE, "numbers.shape", "Outputs have the original's shapes",                               \
@@ -63,6 +66,11 @@ typedef struct Diagnosis {
  * numbers say (soundness 14). */
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
                          const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis);
+/* The path of an input that an output of the original depends on and none of the candidate; NULL: none. */
+const char *independent_input(Arena *arena, const Trace *original, const Trace *candidate);
+/* The path of an output that the candidate makes of known values only, and the original doesn't; NULL: none.
+ */
+const char *independent_output(Arena *arena, const Trace *original, const Trace *candidate);
 Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *original,
                    const Program *candidate_program, const Trace *candidate);
 
