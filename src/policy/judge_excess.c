@@ -331,14 +331,33 @@ static bool truncates(const Flow *flow, size_t index) {
            !flow->trace->tensors[call->gives[0].number].floating;
 }
 
+/* Assembly that sums. */
+static bool adds_up(const Flow *flow, size_t index) {
+    const char *canonical = flow_operator(flow, index)->canonical;
+    const Value *accumulate = trace_argument(&flow->trace->calls[index], 3, "accumulate");
+    return strcmp(canonical, "index_add") == 0 ||
+           (strcmp(canonical, "__setitem__") == 0 && accumulate != NULL && accumulate->kind == VALUE_BOOL &&
+            accumulate->integer != 0);
+}
+
+/* Under what it is counted whether plumbing may stand in for compute; NULL: it can't. */
+static const char *kind_of_plumbing(const Flow *flow, size_t index) {
+    OperatorClass class = flow->classes[index];
+    return (flow->call_marks[index] & DATA) == 0 ? NULL
+           : truncates(flow, index)              ? "truncate"
+           : adds_up(flow, index)                ? "add up"
+           : class == OPERATOR_ARITHMETIC || class == OPERATOR_MASK
+               ? family(flow_operator(flow, index)->canonical)
+               : NULL;
+}
+
 static Table *plumbing_of(Arena *arena, const Flow *flow) {
     Table *table = table_new(arena);
-    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++)
-        if (flow->trace->live_calls[i] && (flow->call_marks[i] & DATA) != 0 &&
-            (flow->classes[i] == OPERATOR_ARITHMETIC || flow->classes[i] == OPERATOR_MASK ||
-             truncates(flow, i)))
-            ++*counter(arena, table,
-                       truncates(flow, i) ? "truncate" : family(flow_operator(flow, i)->canonical));
+    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++) {
+        const char *kind = flow->trace->live_calls[i] ? kind_of_plumbing(flow, i) : NULL;
+        if (kind != NULL)
+            ++*counter(arena, table, kind);
+    }
     return table;
 }
 
@@ -349,9 +368,8 @@ static bool plumbing_may_stand_in(Judge *judge) {
     const Flow *flow = &judge->flow;
     Table *here = plumbing_of(arena, flow), *there = plumbing_of(arena, &judge->original_flow);
     for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++) {
-        const char *kind = truncates(flow, i) ? "truncate" : family(flow_operator(flow, i)->canonical);
-        if (!flow->by_child[i] && (flow->call_marks[i] & DATA) != 0 && table_has(here, kind) &&
-            *counter(arena, here, kind) > *counter(arena, there, kind))
+        const char *kind = flow->by_child[i] ? NULL : kind_of_plumbing(flow, i);
+        if (kind != NULL && *counter(arena, here, kind) > *counter(arena, there, kind))
             return true;
     }
     return false;

@@ -193,6 +193,38 @@ static void compare_modified(Trials *trials, const Pair *pair) {
                              b->inputs_modified[i]));
 }
 
+/* The first key of `from` that its own side's forward changed and the other's left as it was; NULL: none. */
+static const char *unlike_state(const Assignment *assignment, const RunOutputs *original,
+                                const RunOutputs *candidate, bool of_original) {
+    for (size_t i = 0; i < assignment->candidate->count; i++) {
+        const Assigned *assigned = &assignment->items[i];
+        const char *ours = assignment->candidate->items[i].key;
+        if (assigned->count != 1)
+            continue;
+        const char *theirs = assignment->original->items[assigned->items[0].original].key;
+        bool there = is_among(theirs, original->state_modified, original->state_modified_count);
+        bool here = is_among(ours, candidate->state_modified, candidate->state_modified_count);
+        if (there != here && there == of_original)
+            return theirs;
+    }
+    return NULL;
+}
+
+/* What lives on after forward is output too (soundness 3). */
+static void compare_state(Trials *trials, const Pair *pair) {
+    StepState *step = trials->step;
+    for (int side = 0; side < 2; side++) {
+        const char *key = unlike_state(step->assignment, &pair->original, &pair->candidate, side == 0);
+        if (key != NULL && first_report(trials, "state"))
+            step_violation(step, RULE_NUMBERS_STATE, (Place){0},
+                           arena_printf(step->arena,
+                                        side == 0
+                                            ? "the original's forward changes %s, the refactored's does not"
+                                            : "the refactored's forward changes %s, the original's does not",
+                                        key));
+    }
+}
+
 static void report_different(Trials *trials, const Trial *trial) {
     StepState *step = trials->step;
     const OutputComparison *worst = NULL;
@@ -388,6 +420,7 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
     if (!trial->pass)
         report_different(trials, trial);
     compare_modified(trials, pair);
+    compare_state(trials, pair);
     return STATUS_OK;
 }
 
@@ -621,6 +654,12 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
         else if (!compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
                                   step->compare_threads, &outputs, &count, findings_new(step->arena)))
             narrow_claim(step, "eval mode only: in train mode the refactored gives other outputs");
+        else if (unlike_state(step->assignment, &pair.original, &pair.candidate, true) != NULL)
+            narrow_claim(step,
+                         arena_printf(step->arena,
+                                      "eval mode only: in train mode the refactored leaves %s "
+                                      "as it is",
+                                      unlike_state(step->assignment, &pair.original, &pair.candidate, true)));
     }
     pair_close(&pair);
     return status;
@@ -688,6 +727,24 @@ static bool all_pass(const Trials *trials) {
     return true;
 }
 
+/* An output that no trial gave a finite number is not compared at all. */
+static void judge_finite(Trials *trials) {
+    const Trial *first = trials->list.items;
+    for (size_t i = 0; trials->list.count > 0 && i < first->output_count; i++) {
+        bool finite = false;
+        for (size_t t = 0; t < trials->list.count; t++) {
+            const Trial *trial = &trials->list.items[t];
+            const OutputComparison *output = i < trial->output_count ? &trial->outputs[i] : NULL;
+            finite = finite || (output != NULL && (!output->compared || output->numbers.element_count == 0 ||
+                                                   output->numbers.original_finite > 0));
+        }
+        if (!finite)
+            no_evidence(trials->step,
+                        arena_printf(trials->step->arena, "%s is not finite in the original in any trial",
+                                     first->outputs[i].path));
+    }
+}
+
 static void judge_constants(Trials *trials) {
     StepState *step = trials->step;
     Diagnosis found;
@@ -699,7 +756,7 @@ static void judge_constants(Trials *trials) {
 
 static void judge_dependence(Trials *trials) {
     StepState *step = trials->step;
-    if (!step->has_traces || table_has(trials->reported, "different"))
+    if (!step->has_traces)
         return;
     const char *input = independent_input(step->arena, &step->original_trace, &step->candidate_trace);
     if (input != NULL)
@@ -730,6 +787,8 @@ Status step_run_trials(StepState *step, Error *error) {
         bool evidence = false;
         for (size_t i = 0; i < trials.list.count; i++)
             evidence |= trials.list.items[i].counts;
+        if (status == STATUS_OK && evidence)
+            judge_finite(&trials);
         if (status == STATUS_OK && !evidence)
             no_evidence(step,
                         "no trial gave an output that could have differed: constant, empty or not finite");

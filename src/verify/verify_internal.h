@@ -26,6 +26,8 @@
     RULE(NUMBERS_INPUT, "numbers.input-modified",                                                            \
          "Inputs are modified in place by both sides or by neither",                                         \
          "clone the input before changing it, or change it as the original does", "policy: Numbers")         \
+    RULE(NUMBERS_STATE, "numbers.state", "Forward changes the state that the original's changes",            \
+         "update the same buffers, or none", "soundness 3")                                                  \
     RULE(NUMBERS_NO_EVIDENCE, "numbers.no-evidence", "Evidence must be able to fail",                        \
          "give the original inputs and weights that its output depends on", "soundness 15")                  \
     RULE(STEP_ORIGINAL, "step.original", "The candidate never sees the original",                            \
