@@ -336,6 +336,8 @@ static bool adds_up(const Flow *flow, size_t index) {
     const char *canonical = flow_operator(flow, index)->canonical;
     const Value *accumulate = trace_argument(&flow->trace->calls[index], 3, "accumulate");
     return strcmp(canonical, "index_add") == 0 ||
+           (strcmp(canonical, "scatter") == 0 &&
+            trace_argument(&flow->trace->calls[index], 4, "reduce") != NULL) ||
            (strcmp(canonical, "__setitem__") == 0 && accumulate != NULL && accumulate->kind == VALUE_BOOL &&
             accumulate->integer != 0);
 }

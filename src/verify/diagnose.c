@@ -107,6 +107,11 @@ static bool same_operators(const Steps *a, const Steps *b) {
     return true;
 }
 
+bool same_computation(Arena *arena, const Trace *a, const Trace *b) {
+    Steps one = steps_of(arena, a), other = steps_of(arena, b);
+    return same_operators(&one, &other);
+}
+
 /* ---- Operators held against each other in any order ---------------------------------------- */
 
 /* What calls of one name were made with, of one side: the numbers and texts, and the dtype of the result. */

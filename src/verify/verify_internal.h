@@ -68,6 +68,8 @@ typedef struct Diagnosis {
  * numbers say (soundness 14). */
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
                          const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis);
+/* Do two runs of one model go by the same operators in the same order? */
+bool same_computation(Arena *arena, const Trace *a, const Trace *b);
 /* The path of an input that an output of the original depends on and none of the candidate; NULL: none. */
 const char *independent_input(Arena *arena, const Trace *original, const Trace *candidate);
 /* The path of an output that the candidate makes of known values only, and the original doesn't; NULL: none.
