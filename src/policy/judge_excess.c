@@ -29,7 +29,7 @@ enum { EACH_WRITTEN_AS = 3 };
  * many of them as the original has. */
 typedef struct Kin {
     bool counted;
-    const char *names[24];
+    const char *names[32];
 } Kin;
 
 static const Kin EMULATED[] = {
@@ -61,7 +61,12 @@ static const Kin EMULATED[] = {
       "logsumexp",
       "softmax",
       "cross_entropy",
-      "mse_loss"}},
+      "mse_loss",
+      "log_softmax",
+      "nll_loss",
+      "l1_loss",
+      "kl_div",
+      "matmul"}},
     {false,
      {"matmul", "mm", "bmm", "linear", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention",
       "multi_head_attention_forward", "mv", "dot", "bilinear", "outer", "inner", "tensordot", "vecdot"}},

@@ -1,5 +1,5 @@
 /* The numbers of a step: the guide's trials, the perturbed ones, and whether they are evidence. */
-#include "step_state.h"
+#include "pair.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,20 +17,6 @@ static const struct {
                  {TRIAL_SMALL_INPUTS, true, INPUT_SMALL},
                  {TRIAL_LARGE_INPUTS, true, INPUT_LARGE}};
 
-/* Both sides' results of one trial. */
-typedef struct Pair {
-    RunOutputs original, candidate;
-    MemoryFile *original_file, *candidate_file;
-    CellFailure original_failure, candidate_failure;
-} Pair;
-
-typedef struct PairRequest {
-    uint64_t seed;
-    const json_t *trial; /* {"args", "kwargs", "tensors"} */
-    MemoryFile *weights, *inputs;
-    bool trace, float64, again, other_mode;
-} PairRequest;
-
 typedef struct Trials {
     StepState *step;
     Pair first; /* kept: what the perturbed trials are held against */
@@ -41,60 +27,6 @@ typedef struct Trials {
     } list;
     Table *reported; /* findings are made once, not once a trial */
 } Trials;
-
-static void pair_close(Pair *pair) {
-    if (pair->original_file != NULL)
-        memory_file_close(pair->original_file);
-    if (pair->candidate_file != NULL)
-        memory_file_close(pair->candidate_file);
-    *pair = (Pair){0};
-}
-
-static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutputs *outputs,
-                   MemoryFile **file, CellFailure *failure, Error *error) {
-    json_t *done;
-    Status status = work_wait(step->arena, work, &done, failure, error);
-    if (status == STATUS_OK && done != NULL) {
-        status = run_outputs_decode(step->arena, work, done, outputs, file, error);
-        if (status == STATUS_OK && trace)
-            status = trace_decode(step->arena, json_object_get(done, "trace"), into, error);
-        json_decref(done);
-    }
-    return status;
-}
-
-/* Runs both sides at once, each in a cell of its own. */
-static Status run_pair(StepState *step, const PairRequest *request, Pair *pair, Error *error) {
-    *pair = (Pair){0};
-    RunRequest run = {.seed = request->seed,
-                      .construct_seed = step->options->seed,
-                      .weights = step->original_weights,
-                      .trial = request->trial,
-                      .weights_file = request->weights,
-                      .inputs_file = request->inputs,
-                      .trace = request->trace,
-                      .float64 = request->float64,
-                      .again = request->again,
-                      .initialise = step->original_description.random_construction};
-    Work theirs = {0}, ours = {0};
-    RunSettings settings = step->settings;
-    settings.train = settings.train != request->other_mode;
-    Status status = work_run(step->arena, &settings, &step->original, &run, &theirs, error);
-    run.init = step->candidate_init;
-    run.weights = step->candidate_weights;
-    run.initialise = step->candidate_initialise;
-    if (status == STATUS_OK)
-        status = work_run(step->arena, &settings, &step->candidate, &run, &ours, error);
-    if (status == STATUS_OK)
-        status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
-                      &pair->original_file, &pair->original_failure, error);
-    if (status == STATUS_OK)
-        status = take(step, &ours, request->trace, &step->candidate_trace, &pair->candidate,
-                      &pair->candidate_file, &pair->candidate_failure, error);
-    work_close(&theirs);
-    work_close(&ours);
-    return status;
-}
 
 /* ---- What went wrong ----------------------------------------------------------------------- */
 
@@ -261,123 +193,6 @@ static void report_different(Trials *trials, const Trial *trial) {
 
 /* ---- One trial ----------------------------------------------------------------------------- */
 
-static double largest_difference(const Trial *trial) {
-    double largest = NAN;
-    for (size_t i = 0; i < trial->output_count; i++) {
-        const OutputComparison *output = &trial->outputs[i];
-        if (output->compared && !(output->numbers.max_abs <= largest))
-            largest = output->numbers.nonfinite_mismatches > 0 ? INFINITY : output->numbers.max_abs;
-    }
-    return largest;
-}
-
-static bool only_numbers_differ(const Trial *trial) {
-    for (size_t i = 0; i < trial->output_count; i++)
-        if (!trial->outputs[i].matches && !trial->outputs[i].compared)
-            return false;
-    return true;
-}
-
-/* Rounding is not meaning (soundness 18): in float64 a difference of rounding shrinks with the unit roundoff,
- * one of meaning stays. It must shrink a thousandfold; from float32 to float64 rounding shrinks by 2^29. */
-typedef enum Wide { WIDE_UNKNOWN, WIDE_ROUNDING, WIDE_MEANING, WIDE_OTHER } Wide;
-
-static Status run_wide(StepState *step, const PairRequest *request, double difference, Wide *wide_says,
-                       Error *error) {
-    enum { SHRINKS = 1000, STAYS = 2 };
-    PairRequest wide = *request;
-    const Trace original_trace = step->original_trace, candidate_trace = step->candidate_trace;
-    wide.float64 = true;
-    wide.trace = step->has_traces;
-    *wide_says = WIDE_UNKNOWN;
-    Pair pair;
-    if (run_pair(step, &wide, &pair, error) != STATUS_OK)
-        return STATUS_ERROR;
-    const bool both = !pair.original_failure.failed && !pair.candidate_failure.failed;
-    const bool other = both && wide.trace &&
-                       !same_computation(step->arena, &candidate_trace, &step->candidate_trace) &&
-                       same_computation(step->arena, &original_trace, &step->original_trace);
-    step->original_trace = original_trace;
-    step->candidate_trace = candidate_trace;
-    if (other) { /* then float64 says nothing of what it computes in its own dtype */
-        *wide_says = WIDE_OTHER;
-    } else if (both) {
-        Trial trial = {0};
-        compare_outputs(step->arena, &pair.original, &pair.candidate, (Tolerance){0, 0},
-                        step->compare_threads, &trial.outputs, &trial.output_count,
-                        findings_new(step->arena));
-        double shrunk = largest_difference(&trial);
-        if (only_numbers_differ(&trial) && isfinite(shrunk) && isfinite(difference))
-            *wide_says = shrunk * SHRINKS <= difference ? WIDE_ROUNDING
-                         : shrunk * STAYS >= difference ? WIDE_MEANING
-                                                        : WIDE_UNKNOWN;
-    }
-    pair_close(&pair);
-    return STATUS_OK;
-}
-
-static Tolerance scaled(Tolerance tolerance, double factor) {
-    return (Tolerance){tolerance.rtol * factor, tolerance.atol * factor};
-}
-
-/* Casts to a fixed dtype keep their rounding in a float64 run: there, nothing follows from a difference that
- * stays. */
-static bool casts_to_fixed_dtype(const Trace *trace) {
-    for (size_t i = trace->forward_start; i < trace->call_count; i++) {
-        const TraceCall *call = &trace->calls[i];
-        const char *name = trace_bare_name(trace_operator(trace, call));
-        bool fixed = strcmp(name, "float") == 0 || strcmp(name, "half") == 0 || strcmp(name, "bfloat16") == 0;
-        for (size_t a = 0; a < call->arg_count; a++)
-            fixed = fixed || call->args[a].kind == VALUE_DTYPE;
-        for (size_t k = 0; k < call->kwarg_count; k++)
-            fixed = fixed || call->kwargs[k].kind == VALUE_DTYPE;
-        if (fixed && call->give_count > 0 && trace->tensors[call->gives[0].number].floating)
-            return true;
-    }
-    return false;
-}
-
-static bool stays_narrow(const StepState *step) {
-    return !step->has_traces || casts_to_fixed_dtype(&step->original_trace) ||
-           casts_to_fixed_dtype(&step->candidate_trace);
-}
-
-/* Within a factor of ten of the tolerance, on either side, a float64 run settles the trial. */
-static Status settle(Trials *trials, const PairRequest *request, const Pair *pair, Trial *trial,
-                     Error *error) {
-    StepState *step = trials->step;
-    Tolerance near = scaled(step->result->tolerance, trial->pass ? 0.1 : 10);
-    if (!trial->pass && !only_numbers_differ(trial))
-        return STATUS_OK;
-    OutputComparison *outputs;
-    size_t count;
-    bool agrees = compare_outputs(step->arena, &pair->original, &pair->candidate, near, step->compare_threads,
-                                  &outputs, &count, findings_new(step->arena));
-    bool borderline = trial->pass ? !agrees : agrees || trial->kind != TRIAL_SEEDED;
-    Wide wide;
-    if (!borderline || trial->max_diff == 0)
-        return STATUS_OK;
-    if (run_wide(step, request, trial->max_diff, &wide, error) != STATUS_OK)
-        return STATUS_ERROR;
-    trial->rounding = wide == WIDE_ROUNDING;
-    if (trial->rounding)
-        trial->pass = true;
-    if (!trial->pass || (wide == WIDE_MEANING ? stays_narrow(step) : wide != WIDE_OTHER))
-        return STATUS_OK;
-    trial->pass = false;
-    for (size_t i = 0; i < trial->output_count; i++)
-        if (trial->outputs[i].compared && trial->outputs[i].numbers.max_abs == trial->max_diff) {
-            trial->outputs[i].matches = false;
-            trial->outputs[i].problem =
-                arena_printf(step->arena,
-                             wide == WIDE_OTHER
-                                 ? "a difference of %.3g, and the refactored runs other operators in float64"
-                                 : "a difference of %.3g is within the tolerance, but stays in float64",
-                             trial->max_diff);
-        }
-    return STATUS_OK;
-}
-
 static bool has_evidence(const Trial *trial) {
     for (size_t i = 0; i < trial->output_count; i++) {
         const OutputComparison *output = &trial->outputs[i];
@@ -422,12 +237,12 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
     trial->pass =
         compare_outputs(step->arena, &pair->original, &pair->candidate, step->result->tolerance,
                         step->compare_threads, &trial->outputs, &trial->output_count, step->result->findings);
-    trial->max_diff = largest_difference(trial);
+    trial->max_diff = trial_largest_difference(trial);
     step->result->seconds.compare += seconds_now() - start;
     trial->counts = has_evidence(trial);
     if (!trial->counts)
         trial->why_not = "the original's outputs are constant, empty or not finite";
-    if (settle(trials, request, pair, trial, error) != STATUS_OK)
+    if (trial_settle(step, request, pair, trial, error) != STATUS_OK)
         return STATUS_ERROR;
     if (!trial->pass)
         report_different(trials, trial);
@@ -453,7 +268,7 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
     Trial *trial = ARENA_PUSH(step->arena, &trials->list);
     *trial =
         (Trial){.number = (unsigned)trials->list.count, .kind = kind, .seed = request->seed, .max_diff = NAN};
-    if (run_pair(step, request, pair, error) != STATUS_OK)
+    if (pair_run(step, request, pair, error) != STATUS_OK)
         return STATUS_ERROR;
     if (pair->original_failure.failed && kind == TRIAL_SEEDED)
         return original_failed(&pair->original_failure, error);
@@ -485,87 +300,6 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
 }
 
 /* ---- The perturbed trials ------------------------------------------------------------------ */
-
-/* Every tensor of some values, in the order of their structure. */
-typedef struct TensorOrder {
-    Arena *arena;
-    struct {
-        TensorId *items;
-        size_t count, capacity;
-    } list;
-} TensorOrder;
-
-static void collect_tensor(const char *path, const Value *value, void *context) {
-    TensorOrder *order = context;
-    (void)path;
-    *(TensorId *)ARENA_PUSH(order->arena, &order->list) = value->tensor;
-}
-
-static TensorOrder tensors_in_order(Arena *arena, const Value *args, const Value *kwargs) {
-    TensorOrder order = {.arena = arena};
-    value_walk_tensors(arena, args, "", collect_tensor, &order);
-    value_walk_tensors(arena, kwargs, "", collect_tensor, &order);
-    return order;
-}
-
-/* Bounds of the integer inputs: the whole table that they index (soundness 13), if they index one. The trace
- * has the same arguments in the same structure, under numbers of its own. */
-static void find_bounds(StepState *step, const Value *args, const Value *kwargs, InputTensor *inputs) {
-    const Trace *trace = &step->original_trace;
-    TensorOrder sample = tensors_in_order(step->arena, args, kwargs);
-    TensorOrder traced = tensors_in_order(step->arena, &trace->args, &trace->kwargs);
-    for (size_t i = 0; i < sample.list.count && i < traced.list.count; i++) {
-        const TraceTensor *tensor = &trace->tensors[traced.list.items[i].number];
-        if (tensor->origin == ORIGIN_INPUT)
-            inputs[sample.list.items[i].number].high = trace_integer_bound(trace, tensor->keys[0]) - 1;
-    }
-}
-
-static Status decode_inputs(StepState *step, const json_t *trial, Bytes file, InputTensor **inputs,
-                            size_t *count, Error *error) {
-    Arena *arena = step->arena;
-    const json_t *tensors = json_object_get(trial, "tensors");
-    *count = json_array_size(tensors);
-    *inputs = ARENA_ARRAY(arena, InputTensor, *count + 1);
-    for (size_t i = 0; i < *count; i++) {
-        (*inputs)[i].high = -1;
-        if (tensor_located_decode(arena, json_array_get(tensors, i), file, "get_inputs()",
-                                  &(*inputs)[i].tensor, error) != STATUS_OK)
-            return STATUS_ERROR;
-    }
-    Value args, kwargs;
-    if (value_decode(arena, json_object_get(trial, "args"), *count, "get_inputs()", &args, error) !=
-            STATUS_OK ||
-        value_decode(arena, json_object_get(trial, "kwargs"), *count, "get_input_kwargs()", &kwargs, error) !=
-            STATUS_OK)
-        return STATUS_ERROR;
-    if (step->has_traces)
-        find_bounds(step, &args, &kwargs, *inputs);
-    return STATUS_OK;
-}
-
-static Status perturb_inputs(StepState *step, const json_t *trial, InputKind kind, uint64_t seed,
-                             MemoryFile **file, Error *error) {
-    const MemoryFile *source = step->original_description.inputs;
-    Bytes bytes;
-    if (memory_file_map(step->original_description.inputs, &bytes, error) != STATUS_OK)
-        return STATUS_ERROR;
-    InputTensor *inputs;
-    size_t count, offset;
-    if (decode_inputs(step, trial, bytes, &inputs, &count, error) != STATUS_OK)
-        return STATUS_ERROR;
-    uint8_t *target = calloc(1, source->size > 0 ? source->size : 1);
-    if (target == NULL)
-        return error_set(error, step->options->original, "free some memory", "no memory for the inputs");
-    inputs_perturb(inputs, count, bytes, target, kind, seed);
-    Status status = memory_file_new(step->arena, "inputs", file, error);
-    if (status == STATUS_OK)
-        status = memory_file_append(*file, (Bytes){target, source->size}, 64, &offset, error);
-    if (status == STATUS_OK)
-        status = memory_file_seal(*file, error);
-    free(target);
-    return status;
-}
 
 /* Does any output of the original differ between two of its runs? */
 static bool outputs_change(StepState *step, const RunOutputs *a, const RunOutputs *b) {
@@ -609,28 +343,9 @@ static void judge_evidence(Trials *trials, TrialKind kind, const Pair *pair) {
             "from these numbers");
 }
 
-/* The sample with one less along the first dimension of every tensor; NULL if they have no such dimension in
- * common. */
-static json_t *smaller_batch(const json_t *sample) {
-    const json_t *tensors = json_object_get(sample, "tensors");
-    json_int_t batch = 0;
-    for (size_t i = 0; i < json_array_size(tensors); i++) {
-        const json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
-        json_int_t size = json_integer_value(json_array_get(shape, 0));
-        if (json_array_size(shape) == 0 || size < 2 || (batch != 0 && size != batch))
-            return NULL;
-        batch = size;
-    }
-    json_t *smaller = batch == 0 ? NULL : json_deep_copy(sample);
-    tensors = json_object_get(smaller, "tensors");
-    for (size_t i = 0; i < json_array_size(tensors); i++)
-        json_array_set_new(json_object_get(json_array_get(tensors, i), "shape"), 0, json_integer(batch - 1));
-    return smaller;
-}
-
 static Status run_other_batch(Trials *trials, const json_t *sample, Error *error) {
     StepState *step = trials->step;
-    json_t *smaller = smaller_batch(sample);
+    json_t *smaller = sample_with_smaller_batch(sample);
     if (smaller == NULL)
         return STATUS_OK;
     PairRequest request = {.seed = step->options->seed,
@@ -655,7 +370,7 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
                            .inputs = step->original_description.inputs,
                            .other_mode = true};
     Pair pair;
-    Status status = run_pair(step, &request, &pair, error);
+    Status status = pair_run(step, &request, &pair, error);
     if (status == STATUS_OK && !pair.original_failure.failed) {
         OutputComparison *outputs;
         size_t count;
@@ -688,7 +403,7 @@ static Status run_perturbed(Trials *trials, Error *error) {
                                .trial = sample,
                                .weights = PERTURBED[i].weights ? trials->perturbed_weights : step->weights,
                                .again = PERTURBED[i].kind == TRIAL_PERTURBED_BOTH};
-        if (perturb_inputs(step, sample, PERTURBED[i].inputs, step->result->perturb_seed + i, &request.inputs,
+        if (sample_perturb(step, sample, PERTURBED[i].inputs, step->result->perturb_seed + i, &request.inputs,
                            error) != STATUS_OK)
             return STATUS_ERROR;
         Pair pair;
