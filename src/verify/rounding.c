@@ -87,7 +87,7 @@ static bool stays_narrow(const StepState *step) {
 
 /* Within a factor of ten of the tolerance, on either side, a float64 run settles the trial. */
 Status trial_settle(StepState *step, const PairRequest *request, const Pair *pair, Trial *trial,
-                     Error *error) {
+                    Error *error) {
     Tolerance near = scaled(step->result->tolerance, trial->pass ? 0.1 : 10);
     if (!trial->pass && !only_numbers_differ(trial))
         return STATUS_OK;

@@ -62,8 +62,8 @@ static Status decode_inputs(StepState *step, const json_t *trial, Bytes file, In
     return STATUS_OK;
 }
 
-Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint64_t seed,
-                             MemoryFile **file, Error *error) {
+Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint64_t seed, MemoryFile **file,
+                      Error *error) {
     const MemoryFile *source = step->original_description.inputs;
     Bytes bytes;
     if (memory_file_map(step->original_description.inputs, &bytes, error) != STATUS_OK)
