@@ -253,6 +253,24 @@ static bool unordered_difference(Arena *arena, const Program *original_program, 
     return false;
 }
 
+/* A call of the candidate that gives narrow numbers, of a dtype that the original nowhere has; NULL: none. */
+static const TraceCall *narrowing_call(Arena *arena, const Trace *original, const Trace *candidate) {
+    Table *there = table_new(arena);
+    for (size_t t = 0; t < original->tensor_count; t++)
+        table_put(there, original->tensors[t].dtype, TABLE_PRESENT);
+    for (size_t i = candidate->forward_start; i < candidate->call_count; i++) {
+        const TraceCall *call = &candidate->calls[i];
+        if (!candidate->live_calls[i] || call->give_count == 0)
+            continue;
+        const TraceTensor *given = &candidate->tensors[call->gives[0].number];
+        bool wide = text_ends(given->dtype, "float32") || text_ends(given->dtype, "float64");
+        if (given->floating && !wide && !text_starts(given->dtype, "torch.complex") &&
+            !table_has(there, given->dtype))
+            return call;
+    }
+    return NULL;
+}
+
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
                          const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis) {
     Steps theirs = steps_of(arena, original), ours = steps_of(arena, candidate);
@@ -271,7 +289,16 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
         diagnosis->place = place;
         return true;
     }
-    return unordered_difference(arena, original_program, original, candidate_program, candidate, diagnosis);
+    const TraceCall *narrowing = narrowing_call(arena, original, candidate);
+    if (narrowing == NULL)
+        return unordered_difference(arena, original_program, original, candidate_program, candidate,
+                                    diagnosis);
+    *diagnosis =
+        (Diagnosis){arena_printf(arena, "the refactored casts to %s here, which the original nowhere does",
+                                 candidate->tensors[narrowing->gives[0].number].dtype),
+                    "cast where the original casts, and nowhere else", place_of(candidate_program, narrowing),
+                    RULE_NUMBERS_PRECISION};
+    return true;
 }
 
 Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *original,

@@ -85,19 +85,34 @@ Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint
     return status;
 }
 
-json_t *sample_with_smaller_batch(const json_t *sample) {
-    const json_t *tensors = json_object_get(sample, "tensors");
-    json_int_t batch = 0;
+/* The size that the tensors have in common along a dimension, or 0. The last dimension of numbers is no
+ * length. */
+static json_int_t common_size(const json_t *tensors, size_t dimension) {
+    json_int_t common = 0;
     for (size_t i = 0; i < json_array_size(tensors); i++) {
-        const json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
-        json_int_t size = json_integer_value(json_array_get(shape, 0));
-        if (json_array_size(shape) == 0 || size < 2 || (batch != 0 && size != batch))
-            return NULL;
-        batch = size;
+        const json_t *tensor = json_array_get(tensors, i), *shape = json_object_get(tensor, "shape");
+        const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
+        const bool numbers = dtype != NULL && strstr(dtype, "float") != NULL;
+        const json_int_t size = json_integer_value(json_array_get(shape, dimension));
+        const size_t rank = json_array_size(shape);
+        if (dimension > 0 && rank <= dimension)
+            continue;
+        if (size < 2 || (common != 0 && size != common) ||
+            (dimension > 0 && numbers && rank == dimension + 1))
+            return 0;
+        common = size;
     }
-    json_t *smaller = batch == 0 ? NULL : json_deep_copy(sample);
-    tensors = json_object_get(smaller, "tensors");
-    for (size_t i = 0; i < json_array_size(tensors); i++)
-        json_array_set_new(json_object_get(json_array_get(tensors, i), "shape"), 0, json_integer(batch - 1));
+    return common;
+}
+
+json_t *sample_with_less(const json_t *sample, size_t dimension) {
+    const json_int_t common = common_size(json_object_get(sample, "tensors"), dimension);
+    json_t *smaller = common == 0 ? NULL : json_deep_copy(sample);
+    const json_t *tensors = json_object_get(smaller, "tensors");
+    for (size_t i = 0; i < json_array_size(tensors); i++) {
+        json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
+        if (json_array_size(shape) > dimension)
+            json_array_set_new(shape, dimension, json_integer(common - 1));
+    }
     return smaller;
 }

@@ -40,9 +40,9 @@ MUST_USE Status weights_file_make(StepState *step, bool perturbed, MemoryFile **
  * may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
                                MemoryFile **file, Error *error);
-/* The sample with one less along the first dimension of every tensor: a new reference, or NULL if they have
- * no such dimension in common. */
-json_t *sample_with_smaller_batch(const json_t *sample);
+/* The sample with one less along a dimension (0: batch, 1: length) of every tensor: a new reference, or NULL
+ * if they have no such dimension in common. */
+json_t *sample_with_less(const json_t *sample, size_t dimension);
 /* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */

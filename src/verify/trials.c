@@ -30,6 +30,10 @@ typedef struct Trials {
 
 /* ---- What went wrong ----------------------------------------------------------------------- */
 
+static bool is_other_size(TrialKind kind) {
+    return kind == TRIAL_OTHER_BATCH || kind == TRIAL_OTHER_LENGTH;
+}
+
 static bool first_report(Trials *trials, const char *key) {
     if (table_has(trials->reported, key))
         return false;
@@ -170,7 +174,7 @@ static void report_different(Trials *trials, const Trial *trial) {
     if (trial->kind == TRIAL_PERTURBED_BOTH) /* either alone did no harm, and this is a second call */
         diagnosis = (Diagnosis){.what = "the second call of forward differs: something is kept between calls",
                                 .instead = "keep nothing of one call for the next"};
-    else if (trial->kind == TRIAL_OTHER_BATCH)
+    else if (is_other_size(trial->kind))
         diagnosis =
             (Diagnosis){.what = "the refactored computes something else at other sizes than the sample's",
                         .instead = "take sizes from the inputs, as the original does"};
@@ -280,13 +284,11 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
     }
     if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
         return candidate_died(&pair->candidate_failure, error);
-    if (pair->candidate_failure.failed && kind == TRIAL_OTHER_BATCH) {
+    if (pair->candidate_failure.failed && is_other_size(kind)) {
         trial->pass = true;
         trial->why_not = pair->candidate_failure.what;
-        narrow_claim(step, arena_printf(step->arena,
-                                        "these sizes only: at another batch size the refactored "
-                                        "fails: %s",
-                                        pair->candidate_failure.what));
+        narrow_claim(step, arena_printf(step->arena, "these sizes only: at %s the refactored fails: %s",
+                                        trial_kind_name(kind), pair->candidate_failure.what));
         return STATUS_OK;
     }
     if (pair->candidate_failure.failed) {
@@ -343,9 +345,9 @@ static void judge_evidence(Trials *trials, TrialKind kind, const Pair *pair) {
             "from these numbers");
 }
 
-static Status run_other_batch(Trials *trials, const json_t *sample, Error *error) {
+static Status run_other_size(Trials *trials, const json_t *sample, size_t dimension, Error *error) {
     StepState *step = trials->step;
-    json_t *smaller = sample_with_smaller_batch(sample);
+    json_t *smaller = sample_with_less(sample, dimension);
     if (smaller == NULL)
         return STATUS_OK;
     PairRequest request = {.seed = step->options->seed,
@@ -353,7 +355,8 @@ static Status run_other_batch(Trials *trials, const json_t *sample, Error *error
                            .weights = step->weights,
                            .inputs = step->original_description.inputs};
     Pair pair;
-    Status status = run_trial(trials, &request, TRIAL_OTHER_BATCH, &pair, error);
+    Status status =
+        run_trial(trials, &request, dimension == 0 ? TRIAL_OTHER_BATCH : TRIAL_OTHER_LENGTH, &pair, error);
     pair_close(&pair);
     json_decref(smaller);
     return status;
@@ -415,8 +418,9 @@ static Status run_perturbed(Trials *trials, Error *error) {
         if (status != STATUS_OK)
             return STATUS_ERROR;
     }
-    step_tell(step, "another batch size and mode");
-    if (run_other_batch(trials, sample, error) != STATUS_OK)
+    step_tell(step, "other sizes and mode");
+    if (run_other_size(trials, sample, 0, error) != STATUS_OK ||
+        run_other_size(trials, sample, 1, error) != STATUS_OK)
         return STATUS_ERROR;
     return run_other_mode(trials, sample, error);
 }
