@@ -161,7 +161,7 @@ static void compare_state(Trials *trials, const Pair *pair) {
     }
 }
 
-static void report_different(Trials *trials, const Trial *trial) {
+static void report_different(Trials *trials, const Trial *trial, bool second_call) {
     StepState *step = trials->step;
     const OutputComparison *worst = NULL;
     for (size_t i = 0; i < trial->output_count; i++)
@@ -171,7 +171,7 @@ static void report_different(Trials *trials, const Trial *trial) {
     if (worst == NULL || !first_report(trials, "different"))
         return;
     Diagnosis diagnosis = {.what = "", .instead = NULL};
-    if (trial->kind == TRIAL_PERTURBED_BOTH) /* either alone did no harm, and this is a second call */
+    if (second_call)
         diagnosis = (Diagnosis){.what = "the second call of forward differs: something is kept between calls",
                                 .instead = "keep nothing of one call for the next"};
     else if (is_other_size(trial->kind))
@@ -196,6 +196,21 @@ static void report_different(Trials *trials, const Trial *trial) {
 }
 
 /* ---- One trial ----------------------------------------------------------------------------- */
+
+/* Do the first calls agree where the second do not? */
+static Status first_call_agrees(StepState *step, const PairRequest *request, bool *agrees, Error *error) {
+    PairRequest once = *request;
+    once.again = false;
+    Pair pair;
+    Status status = pair_run(step, &once, &pair, error);
+    OutputComparison *outputs;
+    size_t count;
+    *agrees = status == STATUS_OK && !pair.original_failure.failed && !pair.candidate_failure.failed &&
+              compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
+                              step->compare_threads, &outputs, &count, findings_new(step->arena));
+    pair_close(&pair);
+    return status;
+}
 
 static bool has_evidence(const Trial *trial) {
     for (size_t i = 0; i < trial->output_count; i++) {
@@ -248,8 +263,11 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
         trial->why_not = "the original's outputs are constant, empty or not finite";
     if (trial_settle(step, request, pair, trial, error) != STATUS_OK)
         return STATUS_ERROR;
+    bool kept = false;
+    if (!trial->pass && request->again && first_call_agrees(step, request, &kept, error) != STATUS_OK)
+        return STATUS_ERROR;
     if (!trial->pass)
-        report_different(trials, trial);
+        report_different(trials, trial, kept);
     compare_modified(trials, pair);
     compare_state(trials, pair);
     return STATUS_OK;
