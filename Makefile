@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 BUILD  ?= build
 
-.PHONY: all build demo check install clean setup format lint-c
+.PHONY: all build demo check bench install clean setup format lint-c
 
 all: build
 
@@ -20,6 +20,10 @@ demo: build
 check: build
 	@scripts/setup torch check
 	@scripts/check
+
+bench: build
+	@scripts/setup torch
+	@scripts/bench $(BUILD)
 
 install: build
 	@meson configure $(BUILD) --prefix=$(PREFIX)

@@ -59,7 +59,17 @@ def import_torch() -> Optional[str]:
     torch.set_num_threads(1)  # a pool of threads would not outlive a fork
     if hasattr(torch.backends, "mha"):
         torch.backends.mha.set_fastpath_enabled(False)
+    load_generators()
     return None
+
+
+def load_generators() -> None:
+    """numpy loads its generators at first use: here, and not in each cell that seeds them."""
+    if "numpy" in sys.modules:
+        try:
+            import numpy.random
+        except ImportError:
+            pass
 
 
 def serve(connection: socket.socket) -> Optional[Tuple[socket.socket, int]]:

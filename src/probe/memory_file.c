@@ -1,6 +1,7 @@
 /* Memory files: bytes that are handed from process to process, and can't change once they are sealed. */
 #include "probe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -37,9 +38,33 @@ Status memory_file_append(MemoryFile *file, Bytes bytes, size_t alignment, size_
     return STATUS_OK;
 }
 
+Status memory_file_reserve(MemoryFile *file, size_t size, uint8_t **data, Error *error) {
+    assert(file->size == 0 && !file->sealed);
+    static uint8_t nothing[1];
+    *data = nothing;
+    if (size == 0)
+        return STATUS_OK;
+    void *mapped = MAP_FAILED;
+    if (ftruncate(file->fd, (off_t)size) == 0)
+        mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+    if (mapped == MAP_FAILED)
+        return error_set(error, file->name, "free some memory", "no memory for %zu bytes: %s", size,
+                         strerror(errno));
+    file->size = size;
+    *data = file->reserved = mapped;
+    return STATUS_OK;
+}
+
+static void end_reservation(MemoryFile *file) {
+    if (file->reserved != NULL)
+        munmap(file->reserved, file->size);
+    file->reserved = NULL;
+}
+
 Status memory_file_seal(MemoryFile *file, Error *error) {
     if (file->sealed)
         return STATUS_OK;
+    end_reservation(file);
     int seals = fcntl(file->fd, F_GET_SEALS);
     if (seals >= 0 && (seals & FINAL_SEALS) != FINAL_SEALS) {
         /* Fails if a cell has sealed the file against sealing, or if a writable mapping is left somewhere. */
@@ -74,6 +99,7 @@ Status memory_file_map(MemoryFile *file, Bytes *bytes, Error *error) {
 void memory_file_close(MemoryFile *file) {
     if (file == NULL || file->fd < 0)
         return;
+    end_reservation(file);
     if (file->data != NULL)
         munmap((void *)file->data, file->size);
     close(file->fd);

@@ -38,6 +38,7 @@ typedef struct MemoryFile {
     size_t size;         /* bytes written by plumbline, or found when it was sealed */
     bool sealed;         /* against writing, growing, shrinking and unsealing */
     const uint8_t *data; /* the mapping, read-only; NULL before memory_file_map, or if empty */
+    uint8_t *reserved;   /* the writable mapping of memory_file_reserve; NULL once sealed */
 } MemoryFile;
 
 /* An empty one, open for writing. */
@@ -45,6 +46,8 @@ MUST_USE Status memory_file_new(Arena *arena, const char *name, MemoryFile **fil
 /* Writes at the end, at the next multiple of `alignment` (a power of two); *offset says where. */
 MUST_USE Status memory_file_append(MemoryFile *file, Bytes bytes, size_t alignment, size_t *offset,
                                    Error *error);
+/* Makes an empty file `size` bytes (zeros) and maps them for plumbline to write, until the file is sealed. */
+MUST_USE Status memory_file_reserve(MemoryFile *file, size_t size, uint8_t **data, Error *error);
 /* Give a sealed file to as many cells as you like: what they map is private to each. An error if somebody
  * still has a writable mapping of it, or has sealed it otherwise. */
 MUST_USE Status memory_file_seal(MemoryFile *file, Error *error);

@@ -280,7 +280,7 @@ json_t *report_lint_json(const char *const *files, const LintResult *results, si
 }
 
 Bytes report_json_text(Arena *arena, const json_t *value) {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
     Bytes bytes = {(const uint8_t *)arena_printf(arena, "%s\n", text == NULL ? "null" : text), 0};
     free(text);
     bytes.size = strlen((const char *)bytes.data);

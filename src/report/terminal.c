@@ -78,12 +78,19 @@ static const char *numbers_text(Arena *arena, const StepResult *result) {
     if (result->numbers == PART_NOT_REACHED)
         return "not reached";
     size_t failed = 0, perturbed = result->trial_count - result->seeded_count;
-    for (size_t i = 0; i < result->trial_count; i++)
-        failed += !result->trials[i].pass;
+    double worst = NAN;
+    for (size_t i = 0; i < result->trial_count; i++) {
+        const Trial *trial = &result->trials[i];
+        failed += !trial->pass;
+        if (!trial->pass && !isnan(trial->max_diff) && !(trial->max_diff <= worst))
+            worst = trial->max_diff;
+    }
+    if (failed > 0 && isnan(worst))
+        return arena_printf(arena, "%zu of %zu trials failed; there are no numbers to compare", failed,
+                            result->trial_count);
     if (failed > 0)
         return arena_printf(arena, "%zu of %zu trials failed; max diff %.3g (rtol %.3g, atol %.3g)", failed,
-                            result->trial_count, result->max_diff, result->tolerance.rtol,
-                            result->tolerance.atol);
+                            result->trial_count, worst, result->tolerance.rtol, result->tolerance.atol);
     return arena_printf(arena, "%zu seeds and %zu perturbed trials; max diff %.3g (rtol %.3g, atol %.3g)",
                         result->seeded_count, perturbed, result->max_diff, result->tolerance.rtol,
                         result->tolerance.atol);

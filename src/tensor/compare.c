@@ -1,12 +1,12 @@
 /* Comparing two tensors of one shape and dtype in one pass over both.
  *
  * Elements are taken in row-major order, in chunks that stay in the first-level cache and blocks of chunks. A
- * block is tallied by one thread, and the tallies are merged in the order of blocks: so sums round the same
- * for any number of threads. Within a chunk: equal bytes need no arithmetic; finite floats go through
- * vectorised loops, float64 in its own arithmetic and all others in that of float32; whatever is left goes
- * element by element, in that of float64.
+ * block is compared by one thread; its sum is kept, and the sums are added in the order of blocks: so they
+ * round the same for any number of threads. Within a chunk: equal bytes need no arithmetic; floats go through
+ * the vectorised loops of floats.c; complex numbers, NaN and Inf go element by element, in the arithmetic of
+ * float64.
  */
-#include "tensor.h"
+#include "floats.h"
 
 #include <assert.h>
 #include <math.h>
@@ -15,27 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Multiply and add are not fused: the search for the first mismatch must find what the loop before it
- * counted. */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("O3", "fp-contract=off")
-#endif
-#if defined(__x86_64__)
-#define FOR_WIDE_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FOR_WIDE_VECTORS
-#endif
-#define INLINED static inline __attribute__((always_inline))
-
-enum { CHUNK = 1024, BLOCK = 64 * CHUNK, LARGEST_ITEM = 16, LANES = 8 };
+enum { CHUNK = 1024, BLOCK = 64 * CHUNK, LARGEST_ITEM = 16, MOST_THREADS = 64 };
 
 typedef struct Tally {
     int64_t mismatches, nonfinite_mismatches, finite_pairs;
     int64_t first, worst; /* numbers of elements, or -1 */
     double worst_difference;
-    double sum, max_abs, max_rel;
+    double sum; /* of the block at hand */
+    double max_abs, max_rel;
     uint64_t max_ulp;
     int64_t original_nan, candidate_nan, original_inf, candidate_inf, original_finite;
     bool all_equal, constant;
@@ -44,227 +31,127 @@ typedef struct Tally {
 typedef struct Job {
     const TensorView *original, *candidate;
     bool original_contiguous, candidate_contiguous;
-    Tolerance tolerance;
-    float small_values[256]; /* the value of every pattern of an 8-bit float */
-    Tally *tallies;          /* by block */
+    FloatRules rules;
+    Tally tallies[MOST_THREADS];
+    double *sums; /* by block */
     int64_t block_count;
-    atomic_int_fast64_t next_block;
+    atomic_int_fast64_t next_block, next_tally;
 } Job;
 
 typedef struct Scratch { /* a thread's own */
     _Alignas(64) uint8_t original[CHUNK * LARGEST_ITEM];
     _Alignas(64) uint8_t candidate[CHUNK * LARGEST_ITEM];
-    _Alignas(64) float x[CHUNK], y[CHUNK];
-    _Alignas(64) double gaps[CHUNK + LANES]; /* or floats */
 } Scratch;
 
-/* ---- Small floats ------------------------------------------------------------------------- */
-INLINED float half_to_float(uint16_t half) {
-    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
-    float scaled;
-    memcpy(&scaled, &bits, 4);
-    scaled *= 0x1p112F; /* moves the exponent's bias from 15 to 127, subnormals included */
-    memcpy(&bits, &scaled, 4);
-    bits |= (half & 0x7c00) == 0x7c00 ? 0x7f800000U : 0;
-    bits |= (uint32_t)(half & 0x8000) << 16;
-    memcpy(&scaled, &bits, 4);
-    return scaled;
+static double larger(double a, double b) {
+    return a > b ? a : b;
 }
 
-INLINED float brain_to_float(uint16_t brain) {
-    uint32_t bits = (uint32_t)brain << 16;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
-/* The chunk as float32: itself, or widened into `room`. */
-INLINED const float *as_floats(const Job *job, const void *raw, int64_t count, float *restrict room) {
-    switch (job->original->dtype) {
-    case DTYPE_FLOAT32: return raw;
-    case DTYPE_FLOAT16:
-        for (int64_t i = 0; i < count; i++)
-            room[i] = half_to_float(((const uint16_t *)raw)[i]);
-        return room;
-    case DTYPE_BFLOAT16:
-        for (int64_t i = 0; i < count; i++)
-            room[i] = brain_to_float(((const uint16_t *)raw)[i]);
-        return room;
-    default:
-        for (int64_t i = 0; i < count; i++)
-            room[i] = job->small_values[((const uint8_t *)raw)[i]];
-        return room;
+static void tally_difference(Tally *tally, double difference, int64_t number) {
+    if (difference > tally->worst_difference) {
+        tally->worst = number;
+        tally->worst_difference = difference;
     }
 }
 
-#define COUNT_NONFINITE(type, exponent)                                                                      \
-    for (int64_t i = 0; i < count; i++)                                                                      \
-        nonfinite += (((const type *)raw)[i] & (exponent)) == (exponent);                                    \
+static void tally_mismatch(Tally *tally, int64_t number) {
+    if (tally->first < 0 || number < tally->first)
+        tally->first = number;
+}
+
+/* ---- Floats -------------------------------------------------------------------------------- */
+/* The place of the first mismatch in the run or, if max_abs isn't negative, of the first pair so far apart.
+ * Halves are compared again and again, which is asked for only where a chunk outdoes all before it. */
+static int64_t locate(const FloatRules *rules, const uint8_t *a, const uint8_t *b, int64_t count,
+                      double max_abs) {
+    const size_t item = dtype_info(rules->dtype)->size;
+    int64_t at = 0;
+    while (count > 1) {
+        FloatGaps gaps;
+        floats_compare(rules, a + (size_t)at * item, b + (size_t)at * item, count / 2, &(bool){true}, &gaps);
+        if (max_abs < 0 ? gaps.mismatches > 0 : gaps.max_abs == max_abs) {
+            count /= 2;
+        } else {
+            at += count / 2;
+            count -= count / 2;
+        }
+    }
+    return at;
+}
+
+/* Where float32 has no room for |a - b| / |a|. */
+static double max_rel_of_doubles(Dtype dtype, const uint8_t *a, const uint8_t *b, int64_t count) {
+    const size_t item = dtype_info(dtype)->size;
+    double max_rel = 0;
+    for (int64_t i = 0; i < count; i++, a += item, b += item) {
+        const double x = element_read(dtype, a).real, y = element_read(dtype, b).real;
+        if (x != 0 && isfinite(x) && isfinite(y))
+            max_rel = fmax(max_rel, fabs(x - y) / fabs(x));
+    }
+    return max_rel;
+}
+
+/* Returns how many pairs it took; the rest need tally_pairs. */
+static int64_t tally_floats(const Job *job, const uint8_t *a, const uint8_t *b, int64_t first, int64_t count,
+                            bool *careful, Tally *tally) {
+    FloatGaps gaps;
+    floats_compare(&job->rules, a, b, count, careful, &gaps);
+    if (gaps.mismatches > 0 && tally->first < 0)
+        tally_mismatch(tally, first + locate(&job->rules, a, b, count, -1));
+    if (gaps.max_abs > tally->worst_difference)
+        tally_difference(tally, gaps.max_abs, first + locate(&job->rules, a, b, count, gaps.max_abs));
+    if (isinf(gaps.max_rel))
+        gaps.max_rel = max_rel_of_doubles(job->rules.dtype, a, b, count);
+    tally->mismatches += gaps.mismatches;
+    tally->finite_pairs += gaps.finite;
+    tally->original_finite += gaps.finite;
+    tally->sum += gaps.sum;
+    tally->max_abs = fmax(tally->max_abs, gaps.max_abs);
+    tally->max_rel = fmax(tally->max_rel, gaps.max_rel);
+    tally->max_ulp = gaps.max_ulp > tally->max_ulp ? gaps.max_ulp : tally->max_ulp;
+    return gaps.finite;
+}
+
+/* ---- Integers ------------------------------------------------------------------------------ */
+#define TALLY_INTEGERS(type)                                                                                 \
+    for (int64_t i = 0; i < count; i++, a += sizeof(type), b += sizeof(type)) {                              \
+        type x, y;                                                                                           \
+        memcpy(&x, a, sizeof x);                                                                             \
+        memcpy(&y, b, sizeof y);                                                                             \
+        if (boolean) /* every byte but 0 is true */                                                          \
+            x = x != 0, y = y != 0;                                                                          \
+        if (x == y)                                                                                          \
+            continue;                                                                                        \
+        const double difference = (double)(x > y ? (uint64_t)x - (uint64_t)y : (uint64_t)y - (uint64_t)x);   \
+        tally->mismatches++;                                                                                 \
+        tally_mismatch(tally, first + i);                                                                    \
+        tally_difference(tally, difference, first + i);                                                      \
+        tally->sum += difference;                                                                            \
+        tally->max_abs = larger(tally->max_abs, difference);                                                 \
+        if (x != 0)                                                                                          \
+            tally->max_rel = larger(tally->max_rel, difference / fabs((double)x));                           \
+    }                                                                                                        \
     break
 
-INLINED bool all_finite(const Job *job, const void *raw, int64_t count) {
-    uint32_t nonfinite = 0;
-    switch (job->original->dtype) {
-    case DTYPE_FLOAT64: COUNT_NONFINITE(uint64_t, 0x7ff0000000000000U);
-    case DTYPE_FLOAT32: COUNT_NONFINITE(uint32_t, 0x7f800000U);
-    case DTYPE_FLOAT16: COUNT_NONFINITE(uint16_t, 0x7c00);
-    case DTYPE_BFLOAT16: COUNT_NONFINITE(uint16_t, 0x7f80);
-    default:
-        for (int64_t i = 0; i < count; i++)
-            nonfinite += !isfinite(job->small_values[((const uint8_t *)raw)[i]]);
-    }
-    return nonfinite == 0;
-}
-
-/* ---- Distance in representable values ----------------------------------------------------- */
-/* A float's bits become an integer such that neighbouring values are neighbouring integers, and -0 is 0. */
-#define ULP_OF(name, type, unsigned_type, high)                                                              \
-    INLINED unsigned_type name##_apart(type a, type b) {                                                     \
-        type a_sign = (type)(a >> (8 * sizeof(type) - 1)), b_sign = (type)(b >> (8 * sizeof(type) - 1));     \
-        type a_order = (type)((a ^ (a_sign & (high))) - a_sign);                                             \
-        type b_order = (type)((b ^ (b_sign & (high))) - b_sign);                                             \
-        return a_order > b_order ? (unsigned_type)((unsigned_type)a_order - (unsigned_type)b_order)          \
-                                 : (unsigned_type)((unsigned_type)b_order - (unsigned_type)a_order);         \
-    }                                                                                                        \
-    INLINED uint64_t name##_max_apart(const type *a, const type *b, int64_t count) {                         \
-        unsigned_type most = 0, signs = 0;                                                                   \
-        for (int64_t i = 0; i < count; i++) { /* of one sign: the bits are in order already */               \
-            type apart = (type)((unsigned_type)a[i] - (unsigned_type)b[i]);                                  \
-            unsigned_type size = (unsigned_type)(apart < 0 ? -(unsigned_type)apart : (unsigned_type)apart);  \
-            signs |= (unsigned_type)(a[i] ^ b[i]);                                                           \
-            most = size > most ? size : most;                                                                \
-        }                                                                                                    \
-        if (signs >> (8 * sizeof(type) - 1) == 0)                                                            \
-            return most;                                                                                     \
-        most = 0;                                                                                            \
-        for (int64_t i = 0; i < count; i++) {                                                                \
-            unsigned_type apart = name##_apart(a[i], b[i]);                                                  \
-            most = apart > most ? apart : most;                                                              \
-        }                                                                                                    \
-        return most;                                                                                         \
-    }
-
-ULP_OF(bits8, int8_t, uint8_t, INT8_MAX)
-ULP_OF(bits16, int16_t, uint16_t, INT16_MAX)
-ULP_OF(bits32, int32_t, uint32_t, INT32_MAX)
-ULP_OF(bits64, int64_t, uint64_t, INT64_MAX)
-
-INLINED uint64_t max_ulp(Dtype dtype, const void *a, const void *b, int64_t count) {
-    if (dtype == DTYPE_FLOAT8_E8M0FNU) { /* has no sign: its bits are its order */
-        int most = 0;
-        for (int64_t i = 0; i < count; i++) {
-            int apart = ((const uint8_t *)a)[i] - ((const uint8_t *)b)[i];
-            apart = apart < 0 ? -apart : apart;
-            most = apart > most ? apart : most;
-        }
-        return (uint64_t)most;
-    }
-    switch (dtype_info(dtype)->size) {
-    case 1: return bits8_max_apart(a, b, count);
-    case 2: return bits16_max_apart(a, b, count);
-    case 4: return bits32_max_apart(a, b, count);
-    default: return bits64_max_apart(a, b, count);
+static void tally_integers(const Job *job, const uint8_t *a, const uint8_t *b, int64_t first, int64_t count,
+                           Tally *tally) {
+    const bool boolean = job->rules.dtype == DTYPE_BOOL;
+    tally->finite_pairs += count;
+    tally->original_finite += count;
+    switch (job->rules.dtype) {
+    case DTYPE_INT64: TALLY_INTEGERS(int64_t);
+    case DTYPE_INT32: TALLY_INTEGERS(int32_t);
+    case DTYPE_INT16: TALLY_INTEGERS(int16_t);
+    case DTYPE_INT8: TALLY_INTEGERS(int8_t);
+    case DTYPE_UINT64: TALLY_INTEGERS(uint64_t);
+    case DTYPE_UINT32: TALLY_INTEGERS(uint32_t);
+    case DTYPE_UINT16: TALLY_INTEGERS(uint16_t);
+    default: TALLY_INTEGERS(uint8_t);
     }
 }
 
-/* ---- Finite floats: the vectorised loops --------------------------------------------------- */
-typedef struct ChunkResult {
-    int64_t mismatches, farther; /* farther: relatively so than all before */
-    double sum, max_abs;
-} ChunkResult;
-
-/* Fills gaps with |x - y|, and returns false if there was a NaN or Inf on a side (or a gap that overflows),
- * in which case the result means nothing. Absolute floats are in the order of their bits, NaN and Inf above
- * the finite. */
-#define COMPARE_FINITE(name, real, whole, absolute, infinity)                                                \
-    typedef real name##_lanes __attribute__((vector_size(LANES * sizeof(real))));                            \
-    INLINED bool compare_##name(const real *restrict x, const real *restrict y, int64_t count,               \
-                                Tolerance tolerance, double max_rel, real *restrict gaps,                    \
-                                ChunkResult *result) {                                                       \
-        const real rtol = (real)tolerance.rtol, atol = (real)tolerance.atol, least = (real)max_rel;          \
-        whole most = 0, mismatches = 0, farther = 0;                                                         \
-        for (int64_t i = 0; i < count; i++) {                                                                \
-            real gap = absolute(x[i] - y[i]), size = absolute(x[i]);                                         \
-            whole bits;                                                                                      \
-            memcpy(&bits, &gap, sizeof bits);                                                                \
-            most = bits > most ? bits : most;                                                                \
-            mismatches += gap > atol + rtol * size;                                                          \
-            farther += gap > least * size;                                                                   \
-            gaps[i] = gap;                                                                                   \
-        }                                                                                                    \
-        if (most >= (infinity))                                                                              \
-            return false;                                                                                    \
-        memset(gaps + count, 0, LANES * sizeof *gaps);                                                       \
-        Doubles sums = {0};                                                                                  \
-        for (int64_t i = 0; i < count; i += LANES) {                                                         \
-            name##_lanes lanes;                                                                              \
-            memcpy(&lanes, gaps + i, sizeof lanes);                                                          \
-            sums += __builtin_convertvector(lanes, Doubles);                                                 \
-        }                                                                                                    \
-        real max_abs;                                                                                        \
-        memcpy(&max_abs, &most, sizeof max_abs);                                                             \
-        *result = (ChunkResult){mismatches, farther, sum_of_lanes(&sums), max_abs};                          \
-        return true;                                                                                         \
-    }                                                                                                        \
-    /* Where in the chunk, and how far relatively, is asked only where it is more than before. */            \
-    static void tally_##name(const Job *job, const real *x, const real *gaps, int64_t first, int64_t count,  \
-                             const ChunkResult *result, Tally *tally) {                                      \
-        const real rtol = (real)job->tolerance.rtol, atol = (real)job->tolerance.atol;                       \
-        int64_t at = 0;                                                                                      \
-        if (result->mismatches > 0 && tally->first < 0) {                                                    \
-            while (!(gaps[at] > atol + rtol * absolute(x[at])))                                              \
-                at++;                                                                                        \
-            tally->first = first + at;                                                                       \
-        }                                                                                                    \
-        if (result->max_abs > tally->worst_difference) {                                                     \
-            for (at = 0; gaps[at] != (real)result->max_abs; at++) {                                          \
-            }                                                                                                \
-            tally->worst = first + at;                                                                       \
-            tally->worst_difference = result->max_abs;                                                       \
-        }                                                                                                    \
-        for (int64_t i = 0; i < count && result->farther > 0; i++) {                                         \
-            if (x[i] != 0)                                                                                   \
-                tally->max_rel = fmax(tally->max_rel, (double)gaps[i] / (double)absolute(x[i]));             \
-        }                                                                                                    \
-        tally->mismatches += result->mismatches;                                                             \
-        tally->finite_pairs += count;                                                                        \
-        tally->original_finite += count;                                                                     \
-        tally->sum += result->sum;                                                                           \
-        tally->max_abs = fmax(tally->max_abs, result->max_abs);                                              \
-    }
-
-typedef double Doubles __attribute__((vector_size(LANES * sizeof(double))));
-
-INLINED double sum_of_lanes(const Doubles *lanes) {
-    const Doubles v = *lanes;
-    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
-}
-
-COMPARE_FINITE(singles, float, int32_t, fabsf, 0x7f800000)
-COMPARE_FINITE(doubles, double, int64_t, fabs, 0x7ff0000000000000)
-
-/* False if there is a NaN or Inf in the chunk. */
-INLINED bool compare_floats(const Job *job, Scratch *scratch, const uint8_t *a, const uint8_t *b,
-                            int64_t first, int64_t count, Tally *tally) {
-    ChunkResult result;
-    if (job->original->dtype == DTYPE_FLOAT64) {
-        const double *x = (const void *)a, *y = (const void *)b;
-        if (!compare_doubles(x, y, count, job->tolerance, tally->max_rel, scratch->gaps, &result))
-            return false;
-        tally_doubles(job, x, scratch->gaps, first, count, &result, tally);
-    } else {
-        const float *x = as_floats(job, a, count, scratch->x), *y = as_floats(job, b, count, scratch->y);
-        float *gaps = (float *)scratch->gaps;
-        if (!compare_singles(x, y, count, job->tolerance, tally->max_rel, gaps, &result))
-            return false;
-        tally_singles(job, x, gaps, first, count, &result, tally);
-    }
-    uint64_t apart = max_ulp(job->original->dtype, a, b, count);
-    tally->max_ulp = apart > tally->max_ulp ? apart : tally->max_ulp;
-    return true;
-}
-
-/* ---- Whatever else: element by element ---------------------------------------------------- */
+/* ---- Complex numbers, NaN and Inf: element by element ----------------------------------------------------
+ */
 typedef struct Pair { /* how two elements differ */
     bool finite, agree;
     double difference, size; /* |a - b|, |a|; of a finite pair */
@@ -276,21 +163,6 @@ static bool same_special(double a, double b) {
 
 static Pair compare_pair(DtypeKind kind, Element a, Element b, Tolerance tolerance) {
     Pair pair = {.finite = true};
-    switch (kind) {
-    case KIND_INT:
-    case KIND_BOOL:
-        pair.agree = a.integer == b.integer;
-        pair.difference = a.integer > b.integer ? (double)((uint64_t)a.integer - (uint64_t)b.integer)
-                                                : (double)((uint64_t)b.integer - (uint64_t)a.integer);
-        pair.size = fabs(a.real);
-        return pair;
-    case KIND_UINT:
-        pair.agree = a.natural == b.natural;
-        pair.difference = (double)(a.natural > b.natural ? a.natural - b.natural : b.natural - a.natural);
-        pair.size = a.real;
-        return pair;
-    default: break;
-    }
     pair.finite = isfinite(a.real) && isfinite(a.imaginary) && isfinite(b.real) && isfinite(b.imaginary);
     if (!pair.finite) {
         bool nan = isnan(a.real) || isnan(a.imaginary);
@@ -313,28 +185,48 @@ static void count_specials(Element element, int64_t *nan, int64_t *inf) {
         ++*inf;
 }
 
+/* Whether tally_floats has taken the pair. */
+static bool finite_gap(Dtype dtype, double a, double b) {
+    return dtype == DTYPE_FLOAT64 ? isfinite(a - b) : isfinite((float)a - (float)b);
+}
+
+/* Distance in representable values: -0 is 0, and zero lies between values of unlike signs. */
+static uint64_t ulps_apart(size_t item, const uint8_t *a, const uint8_t *b) {
+    const uint64_t sign = (uint64_t)1 << (8 * item - 1);
+    uint64_t x = 0, y = 0;
+    memcpy(&x, a, item);
+    memcpy(&y, b, item);
+    if (((x ^ y) & sign) != 0)
+        return (x & ~sign) + (y & ~sign);
+    return x > y ? x - y : y - x;
+}
+
 static void tally_pairs(const Job *job, const uint8_t *a, const uint8_t *b, int64_t first, int64_t count,
                         Tally *tally) {
     const Dtype dtype = job->original->dtype;
     const DtypeInfo *info = dtype_info(dtype);
     for (int64_t i = 0; i < count; i++, a += info->size, b += info->size) {
-        Element x = element_read(dtype, a), y = element_read(dtype, b);
+        Element x, y;
+        if (info->kind == KIND_FLOAT) {
+            x = (Element){.real = floats_value(&job->rules, a)};
+            y = (Element){.real = floats_value(&job->rules, b)};
+            if (finite_gap(dtype, x.real, y.real))
+                continue;
+        } else {
+            x = element_read(dtype, a);
+            y = element_read(dtype, b);
+        }
         int64_t nonfinite_before = tally->original_nan + tally->original_inf;
         count_specials(x, &tally->original_nan, &tally->original_inf);
         count_specials(y, &tally->candidate_nan, &tally->candidate_inf);
         tally->original_finite += tally->original_nan + tally->original_inf == nonfinite_before;
-        Pair pair = compare_pair(info->kind, x, y, job->tolerance);
+        Pair pair = compare_pair(info->kind, x, y, job->rules.tolerance);
         if (!pair.agree) {
             tally->mismatches++;
             tally->nonfinite_mismatches += !pair.finite;
-            if (tally->first < 0)
-                tally->first = first + i;
+            tally_mismatch(tally, first + i);
         }
-        double difference = pair.finite ? pair.difference : pair.agree ? 0 : INFINITY;
-        if (difference > tally->worst_difference) {
-            tally->worst = first + i;
-            tally->worst_difference = difference;
-        }
+        tally_difference(tally, pair.finite ? pair.difference : pair.agree ? 0 : INFINITY, first + i);
         if (!pair.finite)
             continue;
         tally->finite_pairs++;
@@ -343,26 +235,28 @@ static void tally_pairs(const Job *job, const uint8_t *a, const uint8_t *b, int6
         if (pair.size > 0)
             tally->max_rel = fmax(tally->max_rel, pair.difference / pair.size);
         if (info->kind == KIND_FLOAT) {
-            uint64_t apart = max_ulp(dtype, a, b, 1);
+            uint64_t apart = ulps_apart(info->size, a, b);
             tally->max_ulp = apart > tally->max_ulp ? apart : tally->max_ulp;
         }
     }
 }
 
 /* ---- Chunks, blocks, threads -------------------------------------------------------------- */
-INLINED void compare_chunk(const Job *job, Scratch *scratch, const uint8_t *a, const uint8_t *b,
-                           int64_t first, int64_t count, Tally *tally) {
+static void compare_chunk(const Job *job, const uint8_t *a, const uint8_t *b, int64_t first, int64_t count,
+                          bool *careful, Tally *tally) {
     const DtypeInfo *info = dtype_info(job->original->dtype);
     const bool equal = memcmp(a, b, (size_t)count * info->size) == 0;
     tally->all_equal &= equal;
-    if (equal && info->kind != KIND_COMPLEX && (info->kind != KIND_FLOAT || all_finite(job, a, count))) {
+    if (equal && info->kind != KIND_COMPLEX &&
+        (info->kind != KIND_FLOAT || floats_all_finite(&job->rules, a, count))) {
         tally->finite_pairs += count;
         tally->original_finite += count;
         return;
     }
-    if (!equal && info->kind == KIND_FLOAT && compare_floats(job, scratch, a, b, first, count, tally))
-        return;
-    tally_pairs(job, a, b, first, count, tally);
+    if (info->kind != KIND_FLOAT && info->kind != KIND_COMPLEX)
+        tally_integers(job, a, b, first, count, tally);
+    else if (info->kind == KIND_COMPLEX || tally_floats(job, a, b, first, count, careful, tally) < count)
+        tally_pairs(job, a, b, first, count, tally);
 }
 
 static const uint8_t *chunk_bytes(const TensorView *view, bool contiguous, int64_t first, int64_t count,
@@ -373,12 +267,12 @@ static const uint8_t *chunk_bytes(const TensorView *view, bool contiguous, int64
     return scratch;
 }
 
-FOR_WIDE_VECTORS static void compare_block(const Job *job, Scratch *scratch, int64_t block, Tally *tally) {
+static void compare_block(const Job *job, Scratch *scratch, int64_t block, Tally *tally) {
     const size_t item = dtype_info(job->original->dtype)->size;
     const void *first_element = tensor_at_linear(job->original, 0);
     const int64_t start = block * BLOCK, rest = job->original->element_count - start;
     const int64_t end = start + (rest < BLOCK ? rest : BLOCK);
-    *tally = (Tally){.first = -1, .worst = -1, .all_equal = true, .constant = true};
+    bool careful = false;
     for (int64_t first = start; first < end; first += CHUNK) {
         int64_t count = end - first < CHUNK ? end - first : CHUNK;
         const uint8_t *a =
@@ -388,32 +282,36 @@ FOR_WIDE_VECTORS static void compare_block(const Job *job, Scratch *scratch, int
         if (tally->constant)
             tally->constant =
                 memcmp(a, first_element, item) == 0 && memcmp(a, a + item, (size_t)(count - 1) * item) == 0;
-        compare_chunk(job, scratch, a, b, first, count, tally);
+        compare_chunk(job, a, b, first, count, &careful, tally);
     }
 }
 
 static void *compare_blocks(void *context) {
     Job *job = context;
+    Tally *result = &job->tallies[atomic_fetch_add(&job->next_tally, 1)];
+    Tally tally = *result; /* apart from those of other threads */
     Scratch scratch;
     for (;;) {
         int64_t block = atomic_fetch_add(&job->next_block, 1);
         if (block >= job->block_count)
-            return NULL;
-        compare_block(job, &scratch, block, &job->tallies[block]);
+            break;
+        tally.sum = 0;
+        compare_block(job, &scratch, block, &tally);
+        job->sums[block] = tally.sum;
     }
+    *result = tally;
+    return NULL;
 }
 
 static void merge(Tally *total, const Tally *tally) {
     total->mismatches += tally->mismatches;
     total->nonfinite_mismatches += tally->nonfinite_mismatches;
     total->finite_pairs += tally->finite_pairs;
-    if (total->first < 0)
-        total->first = tally->first;
-    if (tally->worst_difference > total->worst_difference) {
+    if (tally->first >= 0)
+        tally_mismatch(total, tally->first);
+    if (tally->worst_difference == total->worst_difference && tally->worst < total->worst)
         total->worst = tally->worst;
-        total->worst_difference = tally->worst_difference;
-    }
-    total->sum += tally->sum;
+    tally_difference(total, tally->worst_difference, tally->worst);
     total->max_abs = fmax(total->max_abs, tally->max_abs);
     total->max_rel = fmax(total->max_rel, tally->max_rel);
     total->max_ulp = tally->max_ulp > total->max_ulp ? tally->max_ulp : total->max_ulp;
@@ -453,18 +351,22 @@ static ComparedElement compared_element(const TensorView *original, const Tensor
 }
 
 static Tally compare_threaded(Job *job, unsigned threads) {
-    enum { MOST_THREADS = 64 };
-    pthread_t others[MOST_THREADS];
+    const Tally none = {.first = -1, .worst = -1, .all_equal = true, .constant = true};
+    for (int i = 0; i < MOST_THREADS; i++)
+        job->tallies[i] = none;
+    pthread_t others[MOST_THREADS - 1];
     unsigned started = 0;
-    while (started + 1 < threads && started < MOST_THREADS && started + 1 < job->block_count &&
+    while (started + 1 < threads && started < COUNT_OF(others) && started + 1 < job->block_count &&
            pthread_create(&others[started], NULL, compare_blocks, job) == 0)
         started++;
     compare_blocks(job);
     for (unsigned i = 0; i < started; i++)
         pthread_join(others[i], NULL);
-    Tally total = {.first = -1, .worst = -1, .all_equal = true, .constant = true};
-    for (int64_t i = 0; i < job->block_count; i++)
+    Tally total = none;
+    for (unsigned i = 0; i <= started; i++)
         merge(&total, &job->tallies[i]);
+    for (int64_t i = 0; i < job->block_count; i++)
+        total.sum += job->sums[i];
     return total;
 }
 
@@ -477,12 +379,13 @@ void tensor_compare(const TensorView *original, const TensorView *candidate, Tol
     job->candidate = candidate;
     job->original_contiguous = tensor_is_contiguous(original);
     job->candidate_contiguous = tensor_is_contiguous(candidate);
-    job->tolerance = tolerance;
+    job->rules.dtype = original->dtype;
+    job->rules.tolerance = tolerance;
     job->block_count = original->element_count / BLOCK + (original->element_count % BLOCK != 0);
-    job->tallies = ARENA_ARRAY(arena, Tally, (size_t)job->block_count);
+    job->sums = ARENA_ARRAY(arena, double, (size_t)job->block_count);
     const DtypeInfo *info = dtype_info(original->dtype);
     for (unsigned bits = 0; bits < 256 && info->kind == KIND_FLOAT && info->size == 1; bits++)
-        job->small_values[bits] = (float)element_read(original->dtype, &(uint8_t){(uint8_t)bits}).real;
+        job->rules.small_values[bits] = (float)element_read(original->dtype, &(uint8_t){(uint8_t)bits}).real;
     Tally total = compare_threaded(job, threads);
     *out = (Comparison){.rank = original->rank,
                         .element_count = original->element_count,

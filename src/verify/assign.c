@@ -1,7 +1,6 @@
 /* The weights of a step: which go where, and the memory that both sides map. */
 #include "step_state.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The map that was named, or weight_map.json beside the refactored file; none is no error. */
@@ -22,32 +21,47 @@ static Status read_map(StepState *step, WeightMap *map, bool *found, Error *erro
     return weight_map_parse(step->arena, bytes, path, map, error);
 }
 
-Status weights_file_make(StepState *step, bool perturbed, MemoryFile **file, Error *error) {
-    const MemoryFile *source = step->original_description.weights;
-    size_t region = weights_layout_size(step->assignment), at = (source->size + 63) / 64 * 64;
-    size_t size = region == 0 ? source->size : at + region;
-    uint8_t *bytes = calloc(1, size > 0 ? size : 1);
-    if (bytes == NULL)
-        return error_set(error, step->options->original, "free some memory",
-                         "no memory for %zu bytes of weights", size);
-    Bytes original = {source->data, source->size};
+static void close_weights(StepState *step) {
+    MemoryFile *described = step->original_description.weights;
+    if (step->weights != NULL && step->weights != described)
+        memory_file_close(step->weights);
+    if (described != NULL)
+        memory_file_close(described);
+    step->weights = NULL;
+}
+
+/* Replaces the weights by a copy, perturbed if asked, with what the layout adds for the candidate. */
+static Status remake_weights(StepState *step, bool perturbed, Error *error) {
+    const MemoryFile *source = step->weights;
+    const size_t own = step->original_description.weights->size,
+                 region = weights_layout_size(step->assignment);
+    const size_t at = (own + 63) / 64 * 64;
+    MemoryFile *file;
+    uint8_t *bytes;
+    if (memory_file_new(step->arena, "weights", &file, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (memory_file_reserve(file, region == 0 ? own : at + region, &bytes, error) != STATUS_OK) {
+        memory_file_close(file);
+        return STATUS_ERROR;
+    }
     if (perturbed)
-        weights_perturb(&step->original_description.state, original, bytes, step->result->perturb_seed);
-    else if (source->size > 0)
-        memcpy(bytes, source->data, source->size);
+        weights_perturb(&step->original_description.state, (Bytes){source->data, own}, bytes,
+                        step->result->perturb_seed);
+    else if (own > 0)
+        memcpy(bytes, source->data, own);
     if (region > 0) {
         json_t *list = weights_layout_fill(step->arena, step->assignment, bytes, at);
         json_decref(step->candidate_weights);
         step->candidate_weights = list;
     }
-    size_t offset;
-    Status status = memory_file_new(step->arena, "weights", file, error);
-    if (status == STATUS_OK)
-        status = memory_file_append(*file, (Bytes){bytes, size}, 64, &offset, error);
-    if (status == STATUS_OK)
-        status = memory_file_seal(*file, error);
-    free(bytes);
-    return status;
+    close_weights(step);
+    step->weights = file;
+    Bytes mapped;
+    return memory_file_map(file, &mapped, error);
+}
+
+Status step_perturb_weights(StepState *step, Error *error) {
+    return remake_weights(step, true, error);
 }
 
 Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
@@ -68,12 +82,11 @@ Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
     result->weights =
         findings_count(result->findings, SEVERITY_VIOLATION) > before ? PART_FAILED : PART_PASSED;
     step->original_weights = weights_layout_original(&step->original_description.state);
-    if (weights_layout_size(step->assignment) == 0) {
+    step->weights = step->original_description.weights;
+    if (weights_layout_size(step->assignment) == 0)
         step->candidate_weights = weights_layout_fill(step->arena, step->assignment, NULL, 0);
-        step->weights = step->original_description.weights;
-    } else if (weights_file_make(step, false, &step->weights, error) != STATUS_OK) {
+    else if (remake_weights(step, false, error) != STATUS_OK)
         return STATUS_ERROR;
-    }
     *go_on = true;
     return STATUS_OK;
 }

@@ -45,10 +45,14 @@ static const char *numbers_problem(Arena *arena, const Comparison *numbers) {
     Text index = text_new(arena);
     for (size_t i = 0; i < numbers->rank; i++)
         text_printf(&index, "%s%lld", i > 0 ? ", " : "", (long long)worst->index[i]);
-    return arena_printf(
-        arena, "%llu of %llu elements differ, by at most %.3g; worst at [%s]: original %s, refactored %s",
-        (unsigned long long)numbers->mismatches, (unsigned long long)numbers->element_count, numbers->max_abs,
-        index.data, worst->original_text, worst->candidate_text);
+    const char *by = numbers->nonfinite_mismatches == numbers->mismatches ? " (NaN or infinite on one side)"
+                     : numbers->nonfinite_mismatches > 0
+                         ? arena_printf(arena, ", %lld by NaN or infinity, the others by at most %.3g",
+                                        (long long)numbers->nonfinite_mismatches, numbers->max_abs)
+                         : arena_printf(arena, ", by at most %.3g", numbers->max_abs);
+    return arena_printf(arena, "%lld of %lld elements differ%s; worst at [%s]: original %s, refactored %s",
+                        (long long)numbers->mismatches, (long long)numbers->element_count, by, index.data,
+                        worst->original_text, worst->candidate_text);
 }
 
 static void compare_tensors(Walk *walk, const char *path, TensorId theirs, TensorId ours) {

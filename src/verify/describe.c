@@ -33,6 +33,7 @@ static Status finish(StepState *step, Work *work, Description *description, Cell
                      Error *error) {
     json_t *done;
     Status status = work_wait(step->arena, work, &done, failure, error);
+    step->peak = work->peak > step->peak ? work->peak : step->peak;
     if (status == STATUS_OK && done != NULL)
         status = description_decode(step->arena, work, done, description, error);
     work_close(work);

@@ -1,4 +1,4 @@
-/* Both sides run at once, each in a cell of its own. */
+/* Runs of both sides, each in a cell of its own. */
 #include "pair.h"
 
 void pair_close(Pair *pair) {
@@ -13,6 +13,7 @@ static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutp
                    MemoryFile **file, CellFailure *failure, Error *error) {
     json_t *done;
     Status status = work_wait(step->arena, work, &done, failure, error);
+    step->peak = work->peak > step->peak ? work->peak : step->peak;
     if (status == STATUS_OK && done != NULL) {
         status = run_outputs_decode(step->arena, work, done, outputs, file, error);
         if (status == STATUS_OK && trace)
@@ -21,6 +22,10 @@ static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutp
     }
     return status;
 }
+
+/* Up to this size two models run at once, on half of the processors each; larger ones run one after the
+ * other, so that there is one model's activations at a time. */
+static const uint64_t largest_at_once = UINT64_C(512) << 20;
 
 Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *error) {
     *pair = (Pair){0};
@@ -35,15 +40,20 @@ Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *
                       .again = request->again,
                       .initialise = step->original_description.random_construction};
     Work theirs = {0}, ours = {0};
+    const bool at_once = step->peak <= largest_at_once;
+    step->settings.threads = (int)(at_once && step->processors > 1 ? step->processors / 2 : step->processors);
     RunSettings settings = step->settings;
     settings.train = settings.train != request->other_mode;
     Status status = work_run(step->arena, &settings, &step->original, &run, &theirs, error);
+    if (status == STATUS_OK && !at_once)
+        status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
+                      &pair->original_file, &pair->original_failure, error);
     run.init = step->candidate_init;
     run.weights = step->candidate_weights;
     run.initialise = step->candidate_initialise;
     if (status == STATUS_OK)
         status = work_run(step->arena, &settings, &step->candidate, &run, &ours, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && at_once)
         status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
                       &pair->original_file, &pair->original_failure, error);
     if (status == STATUS_OK)

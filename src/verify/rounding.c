@@ -46,9 +46,8 @@ static Status run_wide(StepState *step, const PairRequest *request, double diffe
         *wide_says = WIDE_OTHER;
     } else if (both) {
         Trial trial = {0};
-        compare_outputs(step->arena, &pair.original, &pair.candidate, (Tolerance){0, 0},
-                        step->compare_threads, &trial.outputs, &trial.output_count,
-                        findings_new(step->arena));
+        compare_outputs(step->arena, &pair.original, &pair.candidate, (Tolerance){0, 0}, step->processors,
+                        &trial.outputs, &trial.output_count, findings_new(step->arena));
         double shrunk = trial_largest_difference(&trial);
         if (only_numbers_differ(&trial) && isfinite(shrunk) && isfinite(difference))
             *wide_says = shrunk * SHRINKS <= difference ? WIDE_ROUNDING
@@ -93,7 +92,7 @@ Status trial_settle(StepState *step, const PairRequest *request, const Pair *pai
         return STATUS_OK;
     OutputComparison *outputs;
     size_t count;
-    bool agrees = compare_outputs(step->arena, &pair->original, &pair->candidate, near, step->compare_threads,
+    bool agrees = compare_outputs(step->arena, &pair->original, &pair->candidate, near, step->processors,
                                   &outputs, &count, findings_new(step->arena));
     bool borderline = trial->pass ? !agrees : agrees || trial->kind != TRIAL_SEEDED;
     Wide wide;

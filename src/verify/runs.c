@@ -182,6 +182,7 @@ Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, 
     *failure = (CellFailure){0};
     if (cell_wait(work->cell, &report, error) != STATUS_OK)
         return STATUS_ERROR;
+    work->peak = report->max_rss;
     if (report->outcome == CELL_DONE) {
         *done = json_incref((json_t *)report->done);
         return STATUS_OK;

@@ -39,7 +39,7 @@ typedef struct RunSettings {
     bool train;
     double timeout;
     uint64_t memory; /* for each of two cells */
-    int threads;     /* for each of two cells */
+    int threads;     /* for each cell */
 } RunSettings;
 
 MUST_USE Status side_make(Arena *arena, const char *role, const Program *program, Side *side, Error *error);
@@ -69,6 +69,7 @@ typedef struct Work {
     MemoryFile *files[8];
     size_t file_count;
     Cell *cell;
+    uint64_t peak; /* bytes of memory that it took, the interpreter's included; set by work_wait */
 } Work;
 
 MUST_USE Status work_describe(Arena *arena, const RunSettings *settings, const Side *side,

@@ -57,8 +57,8 @@ static void settle_settings(StepState *step) {
                                    .train = options->train,
                                    .timeout = options->timeout,
                                    .memory = options->memory != 0 ? options->memory : free_memory() / 2,
-                                   .threads = processors > 1 ? (int)(processors / 2) : 1};
-    step->compare_threads = processors > 0 ? (unsigned)processors : 1;
+                                   .threads = processors > 0 ? (int)processors : 1};
+    step->processors = processors > 0 ? (unsigned)processors : 1;
     step->result->perturb_seed = options->perturb_seed != 0 ? options->perturb_seed : random_seed();
 }
 

@@ -11,7 +11,8 @@ typedef struct StepState {
     const Progress *progress;
     StepResult *result;
     RunSettings settings;
-    unsigned compare_threads;
+    unsigned processors;
+    uint64_t peak; /* bytes that the largest cell of a model has taken so far */
     Side original, candidate;
     Description original_description, candidate_description;
     bool described;                   /* both descriptions hold */
@@ -19,7 +20,8 @@ typedef struct StepState {
     bool candidate_initialise;
     Assignment *assignment;
     json_t *original_weights, *candidate_weights; /* the lists of the protocol, for the same weights file */
-    MemoryFile *weights;                          /* sealed: the original's bytes, and what the layout adds */
+    MemoryFile *weights;                          /* sealed: the original's bytes, and what the layout adds;
+                                                     original_description.weights, or in its place */
     Trace original_trace, candidate_trace;
     bool has_traces;
 } StepState;
@@ -33,9 +35,8 @@ Finding *step_violation(StepState *step, VerifyRule rule, Place place, const cha
  * be learned; an error means that it can't be judged. */
 MUST_USE Status step_describe(StepState *step, bool *go_on, Error *error);
 MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
-/* A sealed copy of the original's weights, perturbed if asked, with what the layout adds for the candidate.
- */
-MUST_USE Status weights_file_make(StepState *step, bool perturbed, MemoryFile **file, Error *error);
+/* Perturbs the weights that both sides get from now on. There is one copy of them before and after. */
+MUST_USE Status step_perturb_weights(StepState *step, Error *error);
 /* A sealed copy of the sample's inputs with other numbers. The traces, if there are, say how large integers
  * may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,

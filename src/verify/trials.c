@@ -11,16 +11,16 @@ static const struct {
     TrialKind kind;
     bool weights;
     InputKind inputs;
-} PERTURBED[] = {{TRIAL_PERTURBED_WEIGHTS, true, INPUT_SAME},
-                 {TRIAL_PERTURBED_INPUTS, false, INPUT_BOTH_SIGNS},
-                 {TRIAL_PERTURBED_BOTH, true, INPUT_BOTH_SIGNS},
-                 {TRIAL_SMALL_INPUTS, true, INPUT_SMALL},
-                 {TRIAL_LARGE_INPUTS, true, INPUT_LARGE}};
+} PERTURBED[] = {
+    {TRIAL_PERTURBED_INPUTS, false, INPUT_BOTH_SIGNS}, /* first: then the weights change for good */
+    {TRIAL_PERTURBED_WEIGHTS, true, INPUT_SAME},
+    {TRIAL_PERTURBED_BOTH, true, INPUT_BOTH_SIGNS},
+    {TRIAL_SMALL_INPUTS, true, INPUT_SMALL},
+    {TRIAL_LARGE_INPUTS, true, INPUT_LARGE}};
 
 typedef struct Trials {
     StepState *step;
     Pair first; /* kept: what the perturbed trials are held against */
-    MemoryFile *perturbed_weights;
     struct {
         Trial *items;
         size_t count, capacity;
@@ -46,6 +46,9 @@ static const char *cause_of(const char *message) {
     static const struct {
         const char *words, *cause;
     } causes[] = {
+        {"allocate memory",
+         "it runs out of memory where the original does not; --memory BYTES allows it more"},
+        {"MemoryError", "it runs out of memory where the original does not; --memory BYTES allows it more"},
         {"shapes cannot be multiplied",
          "shape mismatch: check that Linear(in, out) is not swapped and that no dimension was reduced"},
         {"size mismatch", "shape mismatch: check weight dimensions and reshapes"},
@@ -207,7 +210,7 @@ static Status first_call_agrees(StepState *step, const PairRequest *request, boo
     size_t count;
     *agrees = status == STATUS_OK && !pair.original_failure.failed && !pair.candidate_failure.failed &&
               compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
-                              step->compare_threads, &outputs, &count, findings_new(step->arena));
+                              step->processors, &outputs, &count, findings_new(step->arena));
     pair_close(&pair);
     return status;
 }
@@ -252,10 +255,9 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
                           Error *error) {
     StepState *step = trials->step;
     double start = seconds_now();
-    settle_tolerance(step, &pair->original);
     trial->pass =
         compare_outputs(step->arena, &pair->original, &pair->candidate, step->result->tolerance,
-                        step->compare_threads, &trial->outputs, &trial->output_count, step->result->findings);
+                        step->processors, &trial->outputs, &trial->output_count, step->result->findings);
     trial->max_diff = trial_largest_difference(trial);
     step->result->seconds.compare += seconds_now() - start;
     trial->counts = has_evidence(trial);
@@ -300,6 +302,7 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
             arena_printf(step->arena, "the original does not run on these: %s", pair->original_failure.what);
         return STATUS_OK;
     }
+    settle_tolerance(step, &pair->original);
     if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
         return candidate_died(&pair->candidate_failure, error);
     if (pair->candidate_failure.failed && is_other_size(kind)) {
@@ -321,12 +324,12 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
 
 /* ---- The perturbed trials ------------------------------------------------------------------ */
 
-/* Does any output of the original differ between two of its runs? */
+/* Does any output of the original differ between two of its runs, by so much that a trial could fail? */
 static bool outputs_change(StepState *step, const RunOutputs *a, const RunOutputs *b) {
     OutputComparison *outputs;
     size_t count;
-    bool same = compare_outputs(step->arena, a, b, (Tolerance){0, 0}, step->compare_threads, &outputs, &count,
-                                findings_new(step->arena));
+    bool same = compare_outputs(step->arena, a, b, step->result->tolerance, step->processors, &outputs,
+                                &count, findings_new(step->arena));
     return !same;
 }
 
@@ -400,7 +403,7 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
                          arena_printf(step->arena, "eval mode only: in train mode the refactored fails: %s",
                                       pair.candidate_failure.what));
         else if (!compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
-                                  step->compare_threads, &outputs, &count, findings_new(step->arena)))
+                                  step->processors, &outputs, &count, findings_new(step->arena)))
             narrow_claim(step, "eval mode only: in train mode the refactored gives other outputs");
         else if (unlike_state(step->assignment, &pair.original, &pair.candidate, true) != NULL)
             narrow_claim(step,
@@ -416,13 +419,15 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
 static Status run_perturbed(Trials *trials, Error *error) {
     StepState *step = trials->step;
     const json_t *sample = json_array_get(json_object_get(step->original_description.done, "trials"), 0);
-    if (weights_file_make(step, true, &trials->perturbed_weights, error) != STATUS_OK)
-        return STATUS_ERROR;
+    bool perturbed = false;
     for (size_t i = 0; i < COUNT_OF(PERTURBED); i++) {
         step_tell(step, arena_printf(step->arena, "perturbed trial %zu of %zu", i + 1, COUNT_OF(PERTURBED)));
+        if (PERTURBED[i].weights && !perturbed && step_perturb_weights(step, error) != STATUS_OK)
+            return STATUS_ERROR;
+        perturbed |= PERTURBED[i].weights;
         PairRequest request = {.seed = step->options->seed,
                                .trial = sample,
-                               .weights = PERTURBED[i].weights ? trials->perturbed_weights : step->weights,
+                               .weights = step->weights,
                                .again = PERTURBED[i].kind == TRIAL_PERTURBED_BOTH};
         if (sample_perturb(step, sample, PERTURBED[i].inputs, step->result->perturb_seed + i, &request.inputs,
                            error) != STATUS_OK)
@@ -545,8 +550,6 @@ Status step_run_trials(StepState *step, Error *error) {
     judge_constants(&trials);
     judge_dependence(&trials);
     pair_close(&trials.first);
-    if (trials.perturbed_weights != NULL)
-        memory_file_close(trials.perturbed_weights);
     result->trials = trials.list.items;
     result->trial_count = trials.list.count;
     bool broken = !all_pass(&trials);

@@ -32,16 +32,34 @@ const char *nearest_key(const StateDict *dict, const char *key);
  * name before them, or the whole of a key, is shared too: "3.weight" says nothing about which layer. */
 size_t shared_suffix(const char *a, const char *b);
 
-/* tensor_at_linear, without the divisions where `contiguous` says that there are no gaps. */
-static inline const uint8_t *element_at(const TensorView *view, bool contiguous, int64_t linear) {
-    if (!contiguous)
-        return tensor_at_linear(view, linear);
-    return (const uint8_t *)view->data + (size_t)(view->offset + linear) * dtype_info(view->dtype)->size;
+/* Bits that look random, from a seed, a stream (a storage's place) and a position in it: the output function
+ * of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014; constants
+ * of Vigna's public-domain splitmix64.c), used as a hash, so that any element can be had without those before
+ * it. */
+static inline uint64_t noise_mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31);
 }
 
-/* Bits that look random, from a seed, a stream (a storage's place) and a position in it. */
-uint64_t noise_bits(uint64_t seed, uint64_t stream, uint64_t position);
-double noise_unit(uint64_t bits);   /* 0 <= x < 1 */
+#define NOISE_GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
+static inline uint64_t noise_stream(uint64_t seed, uint64_t stream) {
+    return noise_mix(noise_mix(seed + NOISE_GOLDEN) + stream * NOISE_GOLDEN + NOISE_GOLDEN);
+}
+
+static inline uint64_t noise_at(uint64_t stream, uint64_t position) {
+    return noise_mix(stream + position * NOISE_GOLDEN + NOISE_GOLDEN);
+}
+
+static inline uint64_t noise_bits(uint64_t seed, uint64_t stream, uint64_t position) {
+    return noise_at(noise_stream(seed, stream), position);
+}
+
+static inline double noise_unit(uint64_t bits) { /* 0 <= x < 1 */
+    return (double)(bits >> 11) * 0x1p-53;
+}
+
 double noise_normal(uint64_t bits); /* near enough to normal: mean 0, variance 1, at most 3.5 */
 
 #endif

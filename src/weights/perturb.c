@@ -28,7 +28,18 @@ static inline void write_number(Dtype dtype, uint8_t *at, Element element) {
         memcpy(at, &single, sizeof single);
 }
 
-static Measure measure(const TensorView *view) {
+static inline size_t item_of(Dtype dtype) {
+    return dtype == DTYPE_FLOAT32 ? sizeof(float) : dtype_info(dtype)->size;
+}
+
+static inline const uint8_t *typed_at(const TensorView *view, Dtype dtype, bool contiguous, int64_t linear) {
+    if (!contiguous)
+        return tensor_at_linear(view, linear);
+    return (const uint8_t *)view->data + (size_t)(view->offset + linear) * item_of(dtype);
+}
+
+static inline __attribute__((always_inline)) Measure measure_as(const TensorView *view, Dtype dtype,
+                                                                bool contiguous) {
     Measure measured = {.nonnegative = true};
     double fan_in = 1;
     double squares = 0;
@@ -40,9 +51,8 @@ static Measure measure(const TensorView *view) {
         fan_in *= (double)view->shape[i];
     measured.usual = 1 / sqrt(fan_in);
     measured.is_vector = longest == view->element_count;
-    const bool contiguous = tensor_is_contiguous(view);
     for (int64_t i = 0; i < view->element_count; i++) {
-        Element element = read_number(view->dtype, element_at(view, contiguous, i));
+        Element element = read_number(dtype, typed_at(view, dtype, contiguous, i));
         if (!isfinite(element.real) || !isfinite(element.imaginary))
             continue;
         squares += element.real * element.real + element.imaginary * element.imaginary;
@@ -75,22 +85,31 @@ static double perturbed(double value, uint64_t bits, const Measure *like) {
 }
 
 /* Numbers each element by its place in its storage, so that what shares memory gets the same noise. */
-static void perturb_tensor(const TensorView *source, uint8_t *target, uint64_t seed) {
-    const Measure like = measure(source);
-    const size_t item = dtype_info(source->dtype)->size;
-    const bool complex = dtype_info(source->dtype)->kind == KIND_COMPLEX;
-    const bool contiguous = tensor_is_contiguous(source);
+static inline __attribute__((always_inline)) void perturb_elements(const TensorView *source, Dtype dtype,
+                                                                   bool contiguous, Measure like,
+                                                                   uint8_t *target, uint64_t seed) {
+    const size_t item = item_of(dtype);
+    const bool complex = dtype_info(dtype)->kind == KIND_COMPLEX;
+    const uint64_t stream = noise_stream(seed, source->storage_at);
     for (int64_t i = 0; i < source->element_count; i++) {
-        const uint8_t *from = element_at(source, contiguous, i);
+        const uint8_t *from = typed_at(source, dtype, contiguous, i);
         const size_t place = (size_t)(from - (const uint8_t *)source->data);
         const uint64_t position = place / item;
-        Element element = read_number(source->dtype, from);
-        element.real = perturbed(element.real, noise_bits(seed, source->storage_at, 2 * position), &like);
+        Element element = read_number(dtype, from);
+        element.real = perturbed(element.real, noise_at(stream, 2 * position), &like);
         if (complex)
-            element.imaginary =
-                perturbed(element.imaginary, noise_bits(seed, source->storage_at, 2 * position + 1), &like);
-        write_number(source->dtype, target + source->storage_at + place, element);
+            element.imaginary = perturbed(element.imaginary, noise_at(stream, 2 * position + 1), &like);
+        write_number(dtype, target + source->storage_at + place, element);
     }
+}
+
+static void perturb_tensor(const TensorView *source, uint8_t *target, uint64_t seed) {
+    const bool contiguous = tensor_is_contiguous(source);
+    if (source->dtype == DTYPE_FLOAT32 && contiguous) /* most weights: loops of their own */
+        perturb_elements(source, DTYPE_FLOAT32, true, measure_as(source, DTYPE_FLOAT32, true), target, seed);
+    else
+        perturb_elements(source, source->dtype, contiguous, measure_as(source, source->dtype, contiguous),
+                         target, seed);
 }
 
 void weights_perturb(const StateDict *original, Bytes source, uint8_t *target, uint64_t seed) {

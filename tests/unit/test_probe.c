@@ -308,6 +308,31 @@ static void layers_are_read(void **state) {
     assert_false(good);
 }
 
+static void reserved_memory_is_sealed(void **state) {
+    Error error;
+    MemoryFile *file, *empty, *huge;
+    uint8_t *data;
+    Bytes bytes;
+    assert_int_equal(memory_file_new(*state, "weights", &file, &error), STATUS_OK);
+    assert_int_equal(memory_file_reserve(file, 5000, &data, &error), STATUS_OK);
+    assert_int_equal(data[4999], 0);
+    memcpy(data, "plumb", 5);
+    assert_int_equal(memory_file_map(file, &bytes, &error), STATUS_OK);
+    assert_int_equal(bytes.size, 5000);
+    assert_memory_equal(bytes.data, "plumb", 5);
+    assert_true(mmap(NULL, 5000, PROT_WRITE, MAP_SHARED, file->fd, 0) == MAP_FAILED);
+    memory_file_close(file);
+    assert_int_equal(memory_file_new(*state, "empty", &empty, &error), STATUS_OK);
+    assert_int_equal(memory_file_reserve(empty, 0, &data, &error), STATUS_OK);
+    assert_int_equal(memory_file_map(empty, &bytes, &error), STATUS_OK);
+    assert_int_equal(bytes.size, 0);
+    memory_file_close(empty);
+    assert_int_equal(memory_file_new(*state, "huge", &huge, &error), STATUS_OK);
+    assert_int_equal(memory_file_reserve(huge, SIZE_MAX / 4, &data, &error), STATUS_ERROR);
+    assert_non_null(strstr(error.cause, "no memory for"));
+    memory_file_close(huge);
+}
+
 static void filters_are_made(void **state) {
     Error error;
     MemoryFile *plain, *cuda;
@@ -440,6 +465,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sealed_means_unchangeable, make_arena, free_arena),
         cmocka_unit_test_setup_teardown(size_is_what_it_has, make_arena, free_arena),
         cmocka_unit_test_setup_teardown(refuses_what_can_change, make_arena, free_arena),
+        cmocka_unit_test_setup_teardown(reserved_memory_is_sealed, make_arena, free_arena),
         cmocka_unit_test(frames_come_by_pieces),
         cmocka_unit_test(frames_have_a_limit),
         cmocka_unit_test(frames_hold_objects),

@@ -220,11 +220,11 @@ static void test_any_number_of_threads_gives_the_same(void **state) {
         a[i] = (float)(random >> 8) / 1e6F;
         b[i] = a[i] * (1 + (float)(random & 7) * 1e-6F);
     }
-    b[300000] = NAN;
+    b[300000] = b[600000] = NAN; /* equally bad: the first counts */
     TensorView x = vector_of(arena, DTYPE_FLOAT32, a, COUNT), y = vector_of(arena, DTYPE_FLOAT32, b, COUNT);
     Comparison one, other;
     tensor_compare(&x, &y, (Tolerance){1e-6, 0}, 1, &one);
-    assert_true(one.mismatches > 0 && one.nonfinite_mismatches == 1 && one.worst.index[0] == 300000);
+    assert_true(one.mismatches > 0 && one.nonfinite_mismatches == 2 && one.worst.index[0] == 300000);
     for (unsigned threads = 2; threads < 9; threads += 3) {
         tensor_compare(&x, &y, (Tolerance){1e-6, 0}, threads, &other);
         assert_memory_equal(&one.mean_abs, &other.mean_abs, sizeof one.mean_abs);
@@ -234,6 +234,212 @@ static void test_any_number_of_threads_gives_the_same(void **state) {
                     one.worst.index[0] == other.worst.index[0] && one.original_finite == COUNT);
     }
     arena_free(arena);
+}
+
+/* ---- Against a plain reference: any dtype, strides, sizes, NaN and Inf ---------------------- */
+static uint32_t pick(uint32_t *random, uint32_t limit) {
+    *random = *random * 1664525 + 1013904223;
+    return (uint32_t)(((uint64_t)*random * limit) >> 32);
+}
+
+/* How far an element is from 0, in representable values. */
+static __int128 steps_from_zero(Dtype dtype, const void *at) {
+    const size_t bits = 8 * dtype_info(dtype)->size - (dtype != DTYPE_FLOAT8_E8M0FNU);
+    uint64_t raw = 0;
+    memcpy(&raw, at, dtype_info(dtype)->size);
+    const uint64_t magnitude = raw & (((uint64_t)1 << bits) - 1);
+    return raw == magnitude ? (__int128)magnitude : -(__int128)magnitude;
+}
+
+/* float64 in its own arithmetic, other floats in that of float32 unless it overflows. */
+static void reference_gap(Dtype dtype, Element a, Element b, Tolerance tolerance, double *gap, double *rel,
+                          bool *agree) {
+    const float x = (float)a.real, y = (float)b.real, apart = fabsf(x - y), ratio = apart / fabsf(x);
+    const DtypeKind kind = dtype_info(dtype)->kind;
+    if (kind == KIND_FLOAT && dtype != DTYPE_FLOAT64 && isfinite(apart)) {
+        const volatile float slack = (float)tolerance.rtol * fabsf(x);
+        *gap = apart;
+        *rel = isfinite(ratio) ? ratio : *gap / fabs(a.real);
+        *agree = apart <= slack + (float)tolerance.atol;
+    } else if (dtype_is_floating(dtype)) {
+        const double size = kind == KIND_COMPLEX ? hypot(a.real, a.imaginary) : fabs(a.real);
+        const volatile double slack = tolerance.rtol * size;
+        *gap =
+            kind == KIND_COMPLEX ? hypot(a.real - b.real, a.imaginary - b.imaginary) : fabs(a.real - b.real);
+        *rel = *gap / size;
+        *agree = *gap <= slack + tolerance.atol;
+    } else {
+        const bool natural = kind == KIND_UINT;
+        const __int128 m = natural ? (__int128)a.natural : a.integer,
+                       n = natural ? (__int128)b.natural : b.integer;
+        *gap = (double)(m > n ? m - n : n - m);
+        *rel = *gap / (double)(m < 0 ? -m : m);
+        *agree = m == n;
+    }
+}
+
+static bool alike(double a, double b) {
+    return isnan(a) ? isnan(b) : a == b || (isfinite(a) && isfinite(b));
+}
+
+static int64_t number_of(const TensorView *view, const ComparedElement *element) {
+    int64_t number = 0;
+    for (size_t i = 0; i < view->rank; i++)
+        number = number * view->shape[i] + element->index[i];
+    return element->exists ? number : -1;
+}
+
+static void assert_close(double a, double b) {
+    assert_true(a == b || fabs(a - b) <= 1e-12 * fabs(b));
+}
+
+static void check_against_reference(const TensorView *x, const TensorView *y, Tolerance tolerance,
+                                    const Comparison *c) {
+    const Dtype dtype = x->dtype;
+    const bool complex = dtype_info(dtype)->kind == KIND_COMPLEX;
+    int64_t mismatches = 0, nonfinite_mismatches = 0, pairs = 0, first = -1, worst = -1, finite = 0;
+    int64_t nans[2] = {0}, infs[2] = {0};
+    double worst_gap = 0, max_abs = 0, max_rel = 0, sum = 0;
+    __int128 max_ulp = 0;
+    bool all_equal = true, constant = true;
+    for (int64_t i = 0; i < x->element_count; i++) {
+        const void *at[2] = {tensor_at_linear(x, i), tensor_at_linear(y, i)};
+        const Element e[2] = {element_read(dtype, at[0]), element_read(dtype, at[1])};
+        bool nan[2], whole[2], agree;
+        for (int side = 0; side < 2; side++) {
+            nan[side] = isnan(e[side].real) || isnan(e[side].imaginary);
+            whole[side] = isfinite(e[side].real) && isfinite(e[side].imaginary);
+            nans[side] += nan[side];
+            infs[side] += !nan[side] && !whole[side];
+        }
+        double gap = 0, rel = 0;
+        if (whole[0] && whole[1]) {
+            reference_gap(dtype, e[0], e[1], tolerance, &gap, &rel, &agree);
+            if (dtype_info(dtype)->kind == KIND_FLOAT) {
+                const __int128 steps = steps_from_zero(dtype, at[0]) - steps_from_zero(dtype, at[1]);
+                max_ulp = steps > max_ulp ? steps : -steps > max_ulp ? -steps : max_ulp;
+            }
+            pairs++;
+            sum += gap;
+            max_abs = fmax(max_abs, gap);
+            if (e[0].real != 0 || e[0].imaginary != 0)
+                max_rel = fmax(max_rel, rel);
+        } else {
+            agree = alike(e[0].real, e[1].real) && alike(e[0].imaginary, e[1].imaginary);
+            if (complex && nan[0])
+                agree = nan[1];
+            gap = agree ? 0 : INFINITY;
+            nonfinite_mismatches += !agree;
+        }
+        if (!agree && mismatches++ == 0)
+            first = i;
+        if (gap > worst_gap) {
+            worst_gap = gap;
+            worst = i;
+        }
+        finite += whole[0];
+        all_equal &= memcmp(at[0], at[1], dtype_info(dtype)->size) == 0;
+        constant &= memcmp(at[0], tensor_at_linear(x, 0), dtype_info(dtype)->size) == 0;
+    }
+    assert_int_equal(c->mismatches, mismatches);
+    assert_int_equal(c->nonfinite_mismatches, nonfinite_mismatches);
+    assert_int_equal(c->finite_pairs, pairs);
+    assert_int_equal(number_of(x, &c->first), first);
+    assert_int_equal(number_of(x, &c->worst), worst);
+    assert_int_equal(c->original_finite, finite);
+    assert_true(c->original_nan == nans[0] && c->candidate_nan == nans[1]);
+    assert_true(c->original_inf == infs[0] && c->candidate_inf == infs[1]);
+    assert_true(c->max_ulp == (uint64_t)max_ulp);
+    assert_true(c->max_abs == max_abs && c->max_rel == max_rel);
+    assert_close(c->mean_abs, pairs > 0 ? sum / (double)pairs : 0);
+    assert_true(c->all_equal == all_equal && c->constant == constant);
+}
+
+/* Elements at the edges of the dtype, among zeros, or like a network's outputs. */
+static void fill_randomly(Dtype dtype, uint32_t style, uint8_t *bytes, size_t size, uint32_t *random) {
+    const size_t item = dtype_info(dtype)->size;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(dtype == DTYPE_BOOL ? pick(random, 2) : pick(random, 256));
+    for (size_t i = 0; i < size / item && style > 0; i++) {
+        const double value = (double)pick(random, 2000) / 1000 - (style == 1 ? 1 : -0.1);
+        Element element = {
+            .real = value, .imaginary = 1 - value, .integer = pick(random, 5), .natural = pick(random, 5)};
+        if (dtype_info(dtype)->kind == KIND_BOOL)
+            element.integer &= 1;
+        if (style == 3 && pick(random, 4) == 0)
+            element.real = element.imaginary = 0;
+        if (style == 4 && pick(random, 100) == 0)
+            element.real = (const double[]){NAN, INFINITY, -INFINITY, 1e300, -1e300}[pick(random, 5)];
+        element_write(dtype, bytes + i * item, element);
+    }
+}
+
+/* A view of the shape on `bytes`, its dimensions in any order, with gaps, some of them broadcast. */
+static TensorView random_view(Arena *arena, Dtype dtype, const uint8_t *bytes, size_t size, size_t rank,
+                              const int64_t *shape, uint32_t *random) {
+    int64_t stride[4], step = 1;
+    bool placed[4] = {false};
+    const bool plain = pick(random, 2) == 0;
+    for (size_t i = 0; i < rank; i++) {
+        size_t at = rank - 1 - i;
+        if (!plain)
+            for (at = pick(random, (uint32_t)rank); placed[at];)
+                at = (at + 1) % rank;
+        placed[at] = true;
+        stride[at] = !plain && pick(random, 6) == 0 ? 0 : step;
+        step *= shape[at] + (plain ? 0 : pick(random, 2));
+    }
+    TensorView view;
+    Error error;
+    assert_int_equal(
+        tensor_view_make(arena, bytes, size, dtype, rank, shape, stride, pick(random, 5), &view, &error),
+        STATUS_OK);
+    return view;
+}
+
+static void test_random_tensors_as_the_reference(void **state) {
+    (void)state;
+    enum { CASES = 3000, ROOM = 200000 };
+    uint8_t *a = calloc(ROOM, 16), *b = calloc(ROOM, 16);
+    uint32_t random = 11;
+    for (int i = 0; i < CASES; i++) {
+        Arena *arena = arena_new();
+        const Dtype dtype = (Dtype)pick(&random, DTYPE_COUNT);
+        const size_t item = dtype_info(dtype)->size, rank = pick(&random, 4);
+        const bool large = i % 300 == 0; /* of several blocks */
+        int64_t shape[] = {1, 1, 1, 1}, room = 5;
+        for (size_t k = 0; k < rank; k++)
+            shape[k] = pick(&random, (const uint32_t[]){3000, 60, 14}[rank - 1]);
+        if (large && rank > 0)
+            shape[0] = 150000 / ((shape[1] + 1) * (shape[2] + 1));
+        for (size_t k = 0, r = 1; k < rank; k++)
+            room = (int64_t)(r *= (size_t)shape[k] + 1) + 5;
+        const size_t size = (size_t)room * item;
+        const uint32_t style = pick(&random, 5), changes = pick(&random, 3);
+        assert_true(room <= ROOM);
+        fill_randomly(dtype, style, a, size, &random);
+        fill_randomly(dtype, style, b, size, &random);
+        for (size_t k = 0; k < (size_t)room; k++) {
+            if (changes == 0 || (changes == 1 && pick(&random, 1000) > 0)) /* in no or a few places */
+                memcpy(b + k * item, a + k * item, item);
+            else if (pick(&random, 2) == 0 && dtype != DTYPE_BOOL) { /* by a few representable values */
+                memcpy(b + k * item, a + k * item, item);
+                b[k * item] ^= (uint8_t)pick(&random, 4);
+            }
+        }
+        const uint32_t view_seed = random;
+        TensorView x = random_view(arena, dtype, a, size, rank, shape, &random);
+        if (pick(&random, 2) == 0)
+            random = view_seed; /* for the same strides */
+        TensorView y = random_view(arena, dtype, b, size, rank, shape, &random);
+        const Tolerance tolerance = pick(&random, 4) == 0 ? (Tolerance){0, 0} : dtype_info(dtype)->tolerance;
+        Comparison comparison;
+        tensor_compare(&x, &y, tolerance, 1 + pick(&random, 4), &comparison);
+        check_against_reference(&x, &y, tolerance, &comparison);
+        arena_free(arena);
+    }
+    free(a);
+    free(b);
 }
 
 int main(void) {
@@ -250,6 +456,7 @@ int main(void) {
         cmocka_unit_test(test_empty_and_scalar),
         cmocka_unit_test(test_strides_do_not_matter),
         cmocka_unit_test(test_any_number_of_threads_gives_the_same),
+        cmocka_unit_test(test_random_tensors_as_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
