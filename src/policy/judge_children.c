@@ -7,7 +7,7 @@ enum { NOBODY = -1 }; /* a tensor that refactored.py holds */
 
 typedef struct Holding { /* whose a tensor is while the walk goes on: a module call's, or NOBODY's */
     int64_t *storages;
-    TensorId *viewed; /* by tensor: what it is a view of, itself if it is none */
+    size_t *states; /* by storage: a parameter or buffer that lies in it, or SIZE_MAX */
 } Holding;
 
 static const char *path_of(const Judge *judge, const TraceModuleCall *call) {
@@ -90,7 +90,7 @@ static void judge_handing(Judge *judge, const TraceModuleCall *call, bool back) 
 /* ---- Side channels (SOUNDNESS 21) --------------------------------------------------------- */
 
 typedef struct Passing {
-    const Judge *judge;
+    Judge *judge;
     Holding *holding;
     int64_t to;
 } Passing;
@@ -107,6 +107,13 @@ static void pass(Judge *judge, Holding *holding, const Value *value, int64_t to)
     value_walk_tensors(judge->arena, value, "", pass_tensor, &passing);
 }
 
+/* The parameter or buffer whose memory a tensor is, a view of it included; NULL: none. */
+static const TraceTensor *state_behind(const Judge *judge, const Holding *holding,
+                                       const TraceTensor *tensor) {
+    size_t number = holding->states[tensor->storage.number];
+    return number == SIZE_MAX ? NULL : &judge->trace->tensors[number];
+}
+
 static bool is_own_state(const Judge *judge, const TraceTensor *tensor, int64_t child) {
     const char *path = judge->trace->modules[judge->trace->module_calls[child].module].path;
     for (size_t k = 0; k < tensor->key_count; k++)
@@ -119,25 +126,44 @@ static void judge_access(Judge *judge, const Holding *holding, size_t index, Ten
     const TraceCall *call = &judge->trace->calls[index];
     const TraceTensor *tensor = &judge->trace->tensors[used.number];
     int64_t child = judge_child_of(judge, index), holder = holding->storages[tensor->storage.number];
-    const TraceTensor *viewed = &judge->trace->tensors[holding->viewed[used.number].number];
     uint16_t marks = judge->flow.storage_marks[tensor->storage.number];
-    bool state = viewed->origin == ORIGIN_PARAMETER || viewed->origin == ORIGIN_BUFFER;
+    const TraceTensor *state = state_behind(judge, holding, tensor);
     if ((marks & DATA) == 0 || holder == child || judge->flow.classes[index] == OPERATOR_METADATA ||
         tensor->origin == ORIGIN_UNKNOWN || (marks & (DATA & ~STALE)) == 0)
         return;
     if (child != NO_NUMBER) {
-        if (state && is_own_state(judge, viewed, child))
+        if (state != NULL && is_own_state(judge, state, child))
             return;
         judge_report(judge, &RULE_CHILD_SIDE_CHANNEL, SEVERITY_VIOLATION, call->file, call->line, call,
                      "%s uses a tensor that was not passed to this call of %s",
                      flow_operator(&judge->flow, index)->shown,
                      path_of(judge, &judge->trace->module_calls[child]));
-    } else if (!state) {
+    } else if (state == NULL) {
         judge_report(judge, &RULE_CHILD_SIDE_CHANNEL, SEVERITY_VIOLATION, call->file, call->line, call,
                      "%s uses a tensor that %s made and did not return",
                      flow_operator(&judge->flow, index)->shown,
                      path_of(judge, &judge->trace->module_calls[holder]));
     }
+}
+
+/* A child gives back what it was passed, what it made, and views of its own state. */
+static void judge_giving_back(const char *path, const Value *value, void *context) {
+    (void)path;
+    const Passing *passing = context;
+    Judge *judge = passing->judge;
+    const TraceTensor *tensor = &judge->trace->tensors[value->tensor.number];
+    const TraceTensor *state = state_behind(judge, passing->holding, tensor);
+    int64_t holder = passing->holding->storages[tensor->storage.number];
+    if (holder == passing->to || tensor->origin != ORIGIN_CALL ||
+        tensor->made_by < judge->trace->forward_start ||
+        (judge->flow.storage_marks[tensor->storage.number] & DATA & ~STALE) == 0 ||
+        (state != NULL && is_own_state(judge, state, passing->to)))
+        return;
+    const TraceModuleCall *call = &judge->trace->module_calls[passing->to];
+    report_call(judge, &RULE_CHILD_SIDE_CHANNEL, SEVERITY_VIOLATION, call,
+                arena_printf(judge->arena,
+                             "%s gives back a tensor that was not passed to this call and not made in it",
+                             path_of(judge, call)));
 }
 
 static void judge_call_access(Judge *judge, Holding *holding, size_t index) {
@@ -148,13 +174,10 @@ static void judge_call_access(Judge *judge, Holding *holding, size_t index) {
             judge_access(judge, holding, index, call->uses[u]);
     for (size_t g = 0; g < call->give_count; g++) {
         uint32_t storage = trace->tensors[call->gives[g].number].storage.number;
-        const TensorId *source = NULL;
-        for (size_t u = 0; u < call->use_count && source == NULL; u++)
-            if (trace->tensors[call->uses[u].number].storage.number == storage)
-                source = &call->uses[u];
-        if (source != NULL)
-            holding->viewed[call->gives[g].number] = holding->viewed[source->number];
-        else
+        bool fresh = true;
+        for (size_t u = 0; u < call->use_count && fresh; u++)
+            fresh = trace->tensors[call->uses[u].number].storage.number != storage;
+        if (fresh)
             holding->storages[storage] = judge_child_of(judge, index);
     }
 }
@@ -163,17 +186,22 @@ static void judge_call_access(Judge *judge, Holding *holding, size_t index) {
 static void judge_passing(Judge *judge) {
     const Trace *trace = judge->trace;
     Holding holding = {ARENA_ARRAY(judge->arena, int64_t, trace->storage_count),
-                       ARENA_ARRAY(judge->arena, TensorId, trace->tensor_count)};
-    for (size_t s = 0; s < trace->storage_count; s++)
+                       ARENA_ARRAY(judge->arena, size_t, trace->storage_count)};
+    for (size_t s = 0; s < trace->storage_count; s++) {
         holding.storages[s] = NOBODY;
+        holding.states[s] = SIZE_MAX;
+    }
     for (size_t t = 0; t < trace->tensor_count; t++)
-        holding.viewed[t].number = (uint32_t)t;
+        if (trace->tensors[t].origin == ORIGIN_PARAMETER || trace->tensors[t].origin == ORIGIN_BUFFER)
+            holding.states[trace->tensors[t].storage.number] = t;
     int64_t open = NO_NUMBER;
     size_t next = 0;
     for (size_t i = trace->forward_start; i <= trace->call_count; i++) {
         for (;;) {
             if (open != NO_NUMBER && trace->module_calls[open].end <= i) {
                 const TraceModuleCall *call = &trace->module_calls[open];
+                Passing passing = {judge, &holding, open};
+                value_walk_tensors(judge->arena, &call->output, "", judge_giving_back, &passing);
                 pass(judge, &holding, &call->args, NOBODY);
                 pass(judge, &holding, &call->kwargs, NOBODY);
                 pass(judge, &holding, &call->output, NOBODY);
@@ -339,13 +367,64 @@ static bool is_one_operation(const Flow *flow, size_t *compute_count) {
     return *compute_count <= 1 || (fits & started) != 0;
 }
 
+static void count_up(Table *table, const char *key) {
+    table_put(table, key, (void *)((uintptr_t)table_get(table, key) + 1));
+}
+
+/* Does one call of a child compute all that the original computes, operator by operator? */
+static bool covers(const Judge *judge, size_t module_call, const Table *of_original) {
+    Table *here = table_new(judge->arena);
+    for (size_t i = judge->trace->module_calls[module_call].first;
+         i < judge->trace->module_calls[module_call].end; i++)
+        if (flow_computes(&judge->flow, i))
+            count_up(here, flow_operator(&judge->flow, i)->canonical);
+    for (size_t n = 0; n < of_original->count; n++)
+        if ((uintptr_t)table_get(here, of_original->items[n].key) < (uintptr_t)of_original->items[n].value)
+            return false;
+    return true;
+}
+
+/* Is one instance the only child that computes, and does it compute different things in its calls? Then they
+ * are parts of one child (SOUNDNESS 22). */
+static int64_t whole_in_parts(Judge *judge) {
+    const Trace *trace = judge->trace;
+    int64_t first = NO_NUMBER;
+    Table *first_names = NULL;
+    bool differ = false;
+    for (size_t m = 0; m < trace->module_call_count; m++) {
+        if (judge->outer_child[m] != (int64_t)m || trace->module_calls[m].first < trace->forward_start)
+            continue;
+        Table *names = table_new(judge->arena);
+        for (size_t i = trace->module_calls[m].first; i < trace->module_calls[m].end; i++)
+            if (flow_computes(&judge->flow, i))
+                count_up(names, flow_operator(&judge->flow, i)->canonical);
+        if (names->count == 0)
+            continue;
+        if (first == NO_NUMBER) {
+            first = (int64_t)m;
+            first_names = names;
+        }
+        if (trace->module_calls[m].module != trace->module_calls[first].module)
+            return NO_NUMBER;
+        differ = differ || names->count != first_names->count;
+        for (size_t n = 0; n < names->count; n++)
+            differ = differ || table_get(first_names, names->items[n].key) != names->items[n].value;
+    }
+    return differ ? first : NO_NUMBER;
+}
+
 /* Compute of the candidate by the outermost child's call that it lies in. */
 static void judge_division(Judge *judge) {
     const Trace *trace = judge->trace;
     size_t original_count, total = 0, largest = 0, calls = 0;
     int64_t largest_call = NO_NUMBER;
     bool one_operation = is_one_operation(&judge->original_flow, &original_count);
+    const int64_t parts = whole_in_parts(judge);
     size_t *counts = ARENA_ARRAY(judge->arena, size_t, trace->module_call_count);
+    Table *of_original = table_new(judge->arena);
+    for (size_t i = judge->original->forward_start; i < judge->original->call_count; i++)
+        if (flow_computes(&judge->original_flow, i))
+            count_up(of_original, flow_operator(&judge->original_flow, i)->canonical);
     for (size_t i = trace->forward_start; i < trace->call_count; i++) {
         calls += judge->flow.by_child[i];
         if (!flow_computes(&judge->flow, i))
@@ -361,13 +440,18 @@ static void judge_division(Judge *judge) {
         calls += judge->outer_child[m] == (int64_t)m && trace->module_calls[m].first >= trace->forward_start;
     if (calls == 0)
         judge_report(judge, &RULE_STEP_NO_CHILD, SEVERITY_VIOLATION, 0, 0, NULL, "forward calls no child");
-    else if (!one_operation && largest_call != NO_NUMBER && largest == total)
-        report_call(
-            judge, &RULE_STEP_ONE_CHILD, SEVERITY_VIOLATION, &trace->module_calls[largest_call],
-            arena_printf(
-                judge->arena,
-                "all that the step computes lies in this call of %s; the original computes by %zu operators",
-                path_of(judge, &trace->module_calls[largest_call]), original_count));
+    else if (!one_operation && largest_call != NO_NUMBER &&
+             (largest == total || covers(judge, (size_t)largest_call, of_original)))
+        report_call(judge, &RULE_STEP_ONE_CHILD, SEVERITY_VIOLATION, &trace->module_calls[largest_call],
+                    arena_printf(judge->arena,
+                                 "all that the original computes lies in this call of %s; the original "
+                                 "computes by %zu operators",
+                                 path_of(judge, &trace->module_calls[largest_call]), original_count));
+    else if (!one_operation && parts != NO_NUMBER)
+        report_call(judge, &RULE_STEP_ONE_CHILD, SEVERITY_VIOLATION, &trace->module_calls[parts],
+                    arena_printf(judge->arena,
+                                 "%s is the only child that computes, and other things in each of its calls",
+                                 path_of(judge, &trace->module_calls[parts])));
 }
 
 /* Modules of torch that stand outside every child: containers, and those that only view or assemble. */

@@ -25,18 +25,109 @@ static const char *const WRITTEN_AS_ARITHMETIC[] = {"where",
                                                     "cross_entropy"};
 enum { EACH_WRITTEN_AS = 3 };
 
-/* Compute that arithmetic could stand in for, by kin: one of the kin in a child will do. */
-static const char *const EMULATED[][12] = {
-    {"relu", "relu6", "leaky_relu", "prelu", "threshold", "hardtanh", "hardswish", "hardsigmoid", "clamp",
-     "clamp_min", "clamp_max", "abs"},
-    {"sum", "mean", "cumsum", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
-     "adaptive_avg_pool2d", "var", "std", "einsum", "layer_norm"},
-    {"matmul", "mm", "bmm", "linear", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention",
-     "multi_head_attention_forward", "mv", "dot", "bilinear"},
-    {"rsqrt", "sqrt", "reciprocal", "pow", "norm", "layer_norm", "rms_norm", "batch_norm", "group_norm",
-     "std", "normalize", "instance_norm"},
-    {"sigmoid", "silu", "tanh", "gelu", "softmax", "exp", "glu", "logsigmoid", "softplus", "mish", "elu",
-     "erf"}};
+/* Compute that plumbing could stand in for, by kin: one of the kin in a child will do. Where `counted`, as
+ * many of them as the original has. */
+typedef struct Kin {
+    bool counted;
+    const char *names[32];
+} Kin;
+
+static const Kin EMULATED[] = {
+    {true,
+     {"relu", "relu6", "leaky_relu", "prelu", "threshold", "hardtanh", "hardswish", "hardsigmoid", "clamp",
+      "clamp_min", "clamp_max", "abs", "sign", "sgn", "heaviside", "maximum", "minimum", "max", "min"}},
+    {true, {"floor", "ceil", "round", "trunc", "frac", "fmod"}},
+    {true,
+     {"sum",
+      "mean",
+      "cumsum",
+      "avg_pool1d",
+      "avg_pool2d",
+      "avg_pool3d",
+      "adaptive_avg_pool1d",
+      "adaptive_avg_pool2d",
+      "var",
+      "std",
+      "einsum",
+      "layer_norm",
+      "rms_norm",
+      "batch_norm",
+      "group_norm",
+      "instance_norm",
+      "norm",
+      "normalize",
+      "var_mean",
+      "std_mean",
+      "logsumexp",
+      "softmax",
+      "cross_entropy",
+      "mse_loss",
+      "log_softmax",
+      "nll_loss",
+      "l1_loss",
+      "kl_div",
+      "matmul"}},
+    {false,
+     {"matmul", "mm", "bmm", "linear", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention",
+      "multi_head_attention_forward", "mv", "dot", "bilinear", "outer", "inner", "tensordot", "vecdot"}},
+    {true,
+     {"rsqrt", "sqrt", "reciprocal", "pow", "norm", "layer_norm", "rms_norm", "batch_norm", "group_norm",
+      "std", "normalize", "instance_norm"}},
+    {true,
+     {"sigmoid", "silu", "tanh", "gelu", "softmax", "exp", "glu", "logsigmoid", "softplus", "mish", "elu",
+      "erf"}}};
+
+/* Operators that do what several others do: children that have one may have fewer of those. */
+static const char *const COMPOSITE[] = {
+    "layer_norm", "rms_norm", "batch_norm",    "group_norm",
+    "normalize",  "softmax",  "instance_norm", "log_softmax",
+    "gelu",       "silu",     "hardswish",     "softplus",
+    "logsumexp",  "var_mean", "std_mean",      "scaled_dot_product_attention",
+    "mish",       "clamp",    "std",           "cross_entropy",
+    "einsum",     "hardtanh", "norm",          "multi_head_attention_forward"};
+
+/* Guards act on values that trials seldom meet: one too few or too many hardly shows in numbers. */
+static const char *const GUARDS[] = {"clamp", "clamp_min", "clamp_max", "nan_to_num", "hardtanh"};
+/* Operators that a guard may be written as, or that have one inside. */
+static const char *const GUARDING[] = {"clamp",
+                                       "clamp_min",
+                                       "clamp_max",
+                                       "nan_to_num",
+                                       "hardtanh",
+                                       "relu",
+                                       "relu6",
+                                       "maximum",
+                                       "minimum",
+                                       "max",
+                                       "min",
+                                       "threshold",
+                                       "where",
+                                       "hardsigmoid",
+                                       "hardswish",
+                                       "normalize",
+                                       "cosine_similarity",
+                                       "softplus",
+                                       "binary_cross_entropy",
+                                       "masked_fill",
+                                       "pairwise_distance",
+                                       "amax",
+                                       "amin",
+                                       "leaky_relu",
+                                       "huber_loss",
+                                       "smooth_l1_loss",
+                                       "hinge_embedding_loss",
+                                       "elu",
+                                       "celu",
+                                       "prelu",
+                                       "grid_sample",
+                                       "cdist",
+                                       "logit",
+                                       "abs",
+                                       "isnan"};
+
+/* Taking rows out of a table. */
+static const char *const LOOKUPS[] = {"embedding",      "embedding_bag", "index_select", "gather",
+                                      "take_along_dim", "take",          "__getitem__",  "one_hot"};
 
 static bool is_one_of(const char *name, const char *const *names, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -225,44 +316,144 @@ static Table *all_computed_names(Arena *arena, const Flow *flow) {
     return names;
 }
 
-static bool has_kin(const Table *names, const char *const *kin, size_t count) {
-    for (size_t i = 0; i < count && kin[i] != NULL; i++)
-        if (table_has(names, kin[i]))
+/* ---- What the original computes and no child does (SOUNDNESS 16) --------------------------- */
+
+/* How often one side does an operator of some kin to data, in an output's history. */
+static size_t count_kin(const Flow *flow, const bool *only, const char *const *kin, size_t count) {
+    size_t found = 0;
+    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++)
+        if (flow->trace->live_calls[i] && (flow->call_marks[i] & DATA) != 0 && (only == NULL || only[i]) &&
+            is_one_of(flow_operator(flow, i)->canonical, kin, count))
+            found++;
+    return found;
+}
+#define COUNT_KIN(flow, only, kin) count_kin((flow), (only), (kin), COUNT_OF(kin))
+
+static bool truncates(const Flow *flow, size_t index) {
+    const TraceCall *call = &flow->trace->calls[index];
+    return flow->classes[index] == OPERATOR_CAST && call->use_count > 0 && call->give_count > 0 &&
+           flow->trace->tensors[call->uses[0].number].floating &&
+           !flow->trace->tensors[call->gives[0].number].floating;
+}
+
+/* Assembly that sums. */
+static bool adds_up(const Flow *flow, size_t index) {
+    const char *canonical = flow_operator(flow, index)->canonical;
+    const Value *accumulate = trace_argument(&flow->trace->calls[index], 3, "accumulate");
+    return strcmp(canonical, "index_add") == 0 ||
+           (strcmp(canonical, "scatter") == 0 &&
+            trace_argument(&flow->trace->calls[index], 4, "reduce") != NULL) ||
+           (strcmp(canonical, "__setitem__") == 0 && accumulate != NULL && accumulate->kind == VALUE_BOOL &&
+            accumulate->integer != 0);
+}
+
+/* Under what it is counted whether plumbing may stand in for compute; NULL: it can't. */
+static const char *kind_of_plumbing(const Flow *flow, size_t index) {
+    OperatorClass class = flow->classes[index];
+    return (flow->call_marks[index] & DATA) == 0 ? NULL
+           : truncates(flow, index)              ? "truncate"
+           : adds_up(flow, index)                ? "add up"
+           : class == OPERATOR_ARITHMETIC || class == OPERATOR_MASK
+               ? family(flow_operator(flow, index)->canonical)
+               : NULL;
+}
+
+static Table *plumbing_of(Arena *arena, const Flow *flow) {
+    Table *table = table_new(arena);
+    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++) {
+        const char *kind = flow->trace->live_calls[i] ? kind_of_plumbing(flow, i) : NULL;
+        if (kind != NULL)
+            ++*counter(arena, table, kind);
+    }
+    return table;
+}
+
+/* Does the candidate, children included, do more to data than the original, while refactored.py has a part in
+ * it? Then its arithmetic may stand for something. */
+static bool plumbing_may_stand_in(Judge *judge) {
+    Arena *arena = judge->arena;
+    const Flow *flow = &judge->flow;
+    Table *here = plumbing_of(arena, flow), *there = plumbing_of(arena, &judge->original_flow);
+    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++) {
+        const char *kind = flow->by_child[i] ? NULL : kind_of_plumbing(flow, i);
+        if (kind != NULL && *counter(arena, here, kind) > *counter(arena, there, kind))
+            return true;
+    }
+    return false;
+}
+
+static bool has_more_composites(const Judge *judge) {
+    for (size_t i = 0; i < COUNT_OF(COMPOSITE); i++)
+        if (count_kin(&judge->flow, NULL, &COMPOSITE[i], 1) >
+            count_kin(&judge->original_flow, NULL, &COMPOSITE[i], 1))
             return true;
     return false;
 }
 
-/* What the original computes and no child does, while refactored.py does more arithmetic than the original.
- */
-static void judge_missing(Judge *judge, const Table *original, const Table *children) {
+static const char *times(Arena *arena, size_t count) {
+    return count == 1 ? "once" : arena_printf(arena, "%zu times", count);
+}
+
+static void report_missing(Judge *judge, const char *name, size_t there, size_t here, const char *in_place) {
+    judge_report(judge, &RULE_STEP_MISSING_COMPUTE, SEVERITY_VIOLATION, 0, 0, NULL,
+                 "the original computes %s or its like %s, %s; %s", name, times(judge->arena, there),
+                 here == 0 ? "no child does"
+                           : arena_printf(judge->arena, "children %s", times(judge->arena, here)),
+                 in_place);
+}
+
+static void judge_missing(Judge *judge, const Table *original) {
+    const bool composites = has_more_composites(judge);
+    bool *done = ARENA_ARRAY(judge->arena, bool, COUNT_OF(EMULATED));
     for (size_t n = 0; n < original->count; n++) {
         const char *name = original->items[n].key;
-        bool emulated = false, has_like = table_has(children, name);
-        for (size_t k = 0; k < COUNT_OF(EMULATED); k++)
-            if (IS_ONE_OF(name, EMULATED[k])) {
-                emulated = true;
-                has_like = has_like || has_kin(children, EMULATED[k], COUNT_OF(EMULATED[k]));
-            }
-        if (emulated && !has_like)
-            judge_report(
-                judge, &RULE_STEP_MISSING_COMPUTE, SEVERITY_VIOLATION, 0, 0, NULL,
-                "the original computes %s; no child does, and refactored.py has arithmetic in its place",
-                name);
+        for (size_t k = 0; k < COUNT_OF(EMULATED); k++) {
+            const Kin *kin = &EMULATED[k];
+            size_t count = 0;
+            while (count < COUNT_OF(kin->names) && kin->names[count] != NULL)
+                count++;
+            if (done[k] || !is_one_of(name, kin->names, count))
+                continue;
+            done[k] = true;
+            size_t there = count_kin(&judge->original_flow, NULL, kin->names, count);
+            size_t here = count_kin(&judge->flow, judge->flow.by_child, kin->names, count);
+            if (here == 0 || (kin->counted && !composites && here < there))
+                report_missing(judge, name, there, here, "refactored.py has arithmetic in its place");
+        }
     }
 }
 
-static void judge_extra(Judge *judge, const Table *original, const Table *children) {
-    Text names = text_new(judge->arena);
-    for (size_t n = 0; n < children->count; n++) {
-        const char *name = children->items[n].key;
-        if (table_has(original, name))
+/* Rows taken out of what a child returns are that child's table. */
+static void judge_lookups(Judge *judge, const Table *original) {
+    if (!table_has(original, "embedding") || COUNT_KIN(&judge->flow, judge->flow.by_child, LOOKUPS) > 0)
+        return;
+    report_missing(judge, "embedding", count_kin(&judge->original_flow, NULL, &LOOKUPS[0], 1), 0,
+                   "refactored.py looks it up");
+}
+
+static void judge_guards(Judge *judge, const Table *original, const Table *children) {
+    for (size_t i = 0; i < COUNT_OF(GUARDS); i++) {
+        const char *name = GUARDS[i];
+        size_t there = COUNT_KIN(&judge->original_flow, NULL, GUARDING);
+        size_t here = COUNT_KIN(&judge->flow, NULL, GUARDING);
+        if (table_has(original, name) && here == 0)
+            report_missing(judge, name, there, here, "the trials meet no value that it changes");
+        uintptr_t number = (uintptr_t)table_get(children, name);
+        if (number == 0 || table_has(original, name) || here <= there)
             continue;
-        const TraceCall *call = &judge->trace->calls[(uintptr_t)children->items[n].value - 1];
-        if (strcmp(name, "nan_to_num") == 0)
-            judge_report(judge, &RULE_STEP_EXTRA_COMPUTE, SEVERITY_VIOLATION, call->file, call->line, call,
-                         "nan_to_num is computed here, and the original has none");
-        text_printf(&names, names.length == 0 ? "%s" : ", %s", name);
+        const TraceCall *call = &judge->trace->calls[number - 1];
+        judge_report(judge, &RULE_STEP_EXTRA_COMPUTE, SEVERITY_VIOLATION, call->file, call->line, call,
+                     "%s is computed here, and the original has none", name);
     }
+}
+
+/* ---- What children compute and the original doesn't ---------------------------------------- */
+
+static void note_extra(Judge *judge, const Table *original, const Table *children) {
+    Text names = text_new(judge->arena);
+    for (size_t n = 0; n < children->count; n++)
+        if (!table_has(original, children->items[n].key))
+            text_printf(&names, names.length == 0 ? "%s" : ", %s", children->items[n].key);
     if (names.length > 0 && names.length < 400)
         judge_report(judge, &RULE_STEP_EXTRA_COMPUTE, SEVERITY_NOTE, 0, 0, NULL,
                      "children compute %s, which the original doesn't by these names", names.data);
@@ -279,7 +470,10 @@ void judge_excess(Judge *judge) {
         follow_call(&excess, i);
     list_doings(&excess);
     const Table *children = computed_names(judge->arena, &judge->flow, judge->flow.by_child);
-    if (excess.total > 0)
-        judge_missing(judge, computed_names(judge->arena, &judge->original_flow, NULL), children);
-    judge_extra(judge, all_computed_names(judge->arena, &judge->original_flow), children);
+    const Table *original = computed_names(judge->arena, &judge->original_flow, NULL);
+    if (plumbing_may_stand_in(judge))
+        judge_missing(judge, original);
+    judge_lookups(judge, original);
+    judge_guards(judge, original, children);
+    note_extra(judge, all_computed_names(judge->arena, &judge->original_flow), children);
 }

@@ -60,6 +60,11 @@ const OperatorFacts *flow_operator(const Flow *flow, size_t call) {
     return &flow->operators[flow->trace->calls[call].operator_number];
 }
 
+bool flow_is_leaked(uint16_t marks) {
+    return (marks & FROM_PARAMETER) != 0 && (marks & FROM_INPUT) == 0 &&
+           ((marks & FROM_CHILD) == 0 || (marks & LEAKED) != 0);
+}
+
 bool flow_is_compute(OperatorClass class) {
     return class == OPERATOR_COMPUTE || class == OPERATOR_FORBIDDEN || class == OPERATOR_SELECTING ||
            class == OPERATOR_RANDOM;
@@ -253,6 +258,38 @@ static uint16_t tensor_marks_of_result(const Flow *flow, const TraceCall *call, 
     return inherited;
 }
 
+/* Numbers of a list, nested or not, that are neither whole nor tensors. */
+static size_t count_fractions(const Value *value) {
+    if (value->kind == VALUE_FLOAT)
+        return isfinite(value->real) && value->real != floor(value->real);
+    size_t count = 0;
+    if (value->kind == VALUE_LIST || value->kind == VALUE_TUPLE)
+        for (size_t i = 0; i < value->list.count; i++)
+            count += count_fractions(&value->list.items[i]);
+    return count;
+}
+
+/* A table that Python worked out, number by number. */
+static bool makes_table(const Flow *flow, const TraceCall *call, size_t index) {
+    enum { MOST_NUMBERS = 16 };
+    return strcmp(flow_operator(flow, index)->canonical, "tensor") == 0 && call->arg_count > 0 &&
+           count_fractions(&call->args[0]) > MOST_NUMBERS;
+}
+
+/* Does a child copy its parameters by plumbing alone? */
+static bool leaks_parameters(const Flow *flow, const TraceCall *call, size_t index) {
+    OperatorClass class = flow->classes[index];
+    bool parameter = false;
+    for (size_t u = 0; u < call->use_count; u++) {
+        uint16_t marks = flow_marks(flow, call->uses[u]);
+        if ((marks & DATA) != 0 && !flow_is_leaked(marks))
+            return false;
+        parameter = parameter || flow_is_leaked(marks);
+    }
+    return parameter && (class == OPERATOR_VIEW || class == OPERATOR_CAST || class == OPERATOR_ASSEMBLY ||
+                         class == OPERATOR_ARITHMETIC);
+}
+
 /* What a call puts into fresh memory. */
 static uint16_t marks_of_result(const Flow *flow, const TraceCall *call, size_t index, bool floating,
                                 bool large) {
@@ -266,13 +303,13 @@ static uint16_t marks_of_result(const Flow *flow, const TraceCall *call, size_t 
     if (!call->in_forward && (marks & DATA) != 0)
         return STALE;
     if (call->in_forward && flow->by_child != NULL && flow->by_child[index])
-        return (uint16_t)((marks & DATA) | FROM_CHILD);
+        return (uint16_t)((marks & DATA) | FROM_CHILD | (leaks_parameters(flow, call, index) ? LEAKED : 0));
     if ((marks & DATA) != 0)
         return marks & DATA;
     if (!floating)
         return 0;
     bool computes = class == OPERATOR_COMPUTE || class == OPERATOR_FORBIDDEN;
-    if (computes && large)
+    if ((computes && large) || makes_table(flow, call, index))
         return KNOWN_COMPUTED;
     if (IS_ANY_OF(flow_operator(flow, index)->canonical, UNIFORM_MAKERS))
         return marks | UNIFORM;

@@ -71,6 +71,21 @@ static bool judge_child_state(Judge *judge, size_t index) {
     return false;
 }
 
+/* Products with a parameter that a child gives out belong into that child. */
+static void judge_leak(Judge *judge, size_t index) {
+    const TraceCall *call = &judge->trace->calls[index];
+    bool leaked = false, computed = false;
+    for (size_t u = 0; u < call->use_count; u++) {
+        uint16_t marks = flow_marks(&judge->flow, call->uses[u]);
+        leaked = leaked || flow_is_leaked(marks);
+        computed = computed || ((marks & FROM_CHILD) != 0 && !flow_is_leaked(marks));
+    }
+    if (leaked && computed)
+        report_call(judge, &RULE_OP_CHILD_PARAMETER, index,
+                    arena_printf(judge->arena, "%s multiplies by a parameter that its child only gives out",
+                                 flow_operator(&judge->flow, index)->shown));
+}
+
 /* A table computed from known values may select and index, not flow into data. */
 static void judge_known_float(Judge *judge, size_t index) {
     const Flow *flow = &judge->flow;
@@ -160,6 +175,9 @@ static void judge_on_data(Judge *judge, size_t index) {
     if (passes_on && (judge->flow.call_marks[index] & KNOWN_COMPUTED) != 0)
         judge_known_float(judge, index);
     judge_tested_value(judge, index);
+    if (class == OPERATOR_ARITHMETIC && (text_equal(flow_operator(&judge->flow, index)->canonical, "mul") ||
+                                         text_equal(flow_operator(&judge->flow, index)->canonical, "div")))
+        judge_leak(judge, index);
 }
 
 static void judge_on_known(Judge *judge, size_t index) {

@@ -19,7 +19,8 @@ typedef enum Mark {
     UNIFORM = 1 << 8,        /* zeros, ones, full: as a buffer, it is state */
     DATA_SHAPE = 1 << 9,     /* its shape depends on elements of data */
     ONLY_TESTED = 1 << 10,   /* any, all of data: for a test, not as a value */
-    UNWRITTEN = 1 << 11      /* empty, and nothing has written into it */
+    UNWRITTEN = 1 << 11,     /* empty, and nothing has written into it */
+    LEAKED = 1 << 12         /* a child's parameters, copied by plumbing and given back */
 } Mark;
 
 typedef struct OperatorFacts { /* of one name in a trace */
@@ -51,6 +52,7 @@ void flow_read_call(Flow *flow, size_t call);
 /* Gives marks to what the call gave and wrote. Call flow_read_call first. */
 void flow_write(Flow *flow, size_t call);
 const OperatorFacts *flow_operator(const Flow *flow, size_t call);
+bool flow_is_leaked(uint16_t marks);       /* parameters and nothing else, but for copies and arithmetic */
 bool flow_is_compute(OperatorClass class); /* compute, forbidden, selecting, random */
 /* Is it compute on data in forward that an output depends on? Dropout that is switched off is none. */
 bool flow_computes(const Flow *flow, size_t call);

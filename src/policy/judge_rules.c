@@ -12,9 +12,9 @@ const Rule RULE_STEP_DEAD_CHILD = {"step.dead-child", "every call of a child rea
                                    "use the child's result, or don't call it", "soundness 23"};
 const Rule RULE_STEP_RANDOM = {"step.random", "both sides draw the same random numbers",
                                "draw where the original draws, and nowhere else", "soundness 14"};
-const Rule RULE_STEP_MISSING_COMPUTE = {
-    "step.missing-compute", "each compute operator of the original has its like inside a child",
-    "compute it in a child, not by arithmetic in refactored.py", "soundness 16"};
+const Rule RULE_STEP_MISSING_COMPUTE = {"step.missing-compute",
+                                        "each compute operator of the original has its like inside a child",
+                                        "compute it in a child, as the original does", "soundness 16"};
 const Rule RULE_STEP_EXTRA_COMPUTE = {"step.extra-compute",
                                       "each compute operator of the children has its like in the original",
                                       "take it out: the original doesn't compute it", "soundness 16"};

@@ -1,6 +1,7 @@
 /* Why two runs differ: which of the guide's causes ("Common Verification Failures") the two traces show. */
 #include "verify_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,8 +73,15 @@ bool is_definite(const Value *value) {
     return value->kind == VALUE_FLOAT || value->kind == VALUE_STR || value->kind == VALUE_BOOL;
 }
 
+/* 80 ** -0.5 and 1 / sqrt(80) are one number. */
+static bool same_constant(const Value *a, const Value *b) {
+    if (a->kind == VALUE_FLOAT && b->kind == VALUE_FLOAT && isfinite(a->real) && isfinite(b->real))
+        return fabs(a->real - b->real) <= 1e-12 * fabs(a->real);
+    return value_equal(a, b);
+}
+
 static bool differs(const Value *a, const Value *b) {
-    return is_definite(a) && is_definite(b) && !value_equal(a, b);
+    return is_definite(a) && is_definite(b) && !same_constant(a, b);
 }
 
 /* The first constant that two calls of one operator don't share; false if there is none. Whether it works in
@@ -99,15 +107,181 @@ static bool same_operators(const Steps *a, const Steps *b) {
     return true;
 }
 
+bool same_computation(Arena *arena, const Trace *a, const Trace *b) {
+    Steps one = steps_of(arena, a), other = steps_of(arena, b);
+    return same_operators(&one, &other);
+}
+
+/* ---- Operators held against each other in any order ---------------------------------------- */
+
+/* What calls of one name were made with, of one side: the numbers and texts, and the dtype of the result. */
+typedef struct Call {
+    const TraceCall *call;
+    const Value *constants[4];
+    size_t constant_count;
+    const char *dtype; /* of the result, if it is floating */
+    bool matched;
+} Call;
+
+typedef struct CallList {
+    Call *items;
+    size_t count, capacity;
+} CallList;
+
+static void take_constant(Call *one, const Value *value) {
+    if ((value->kind == VALUE_FLOAT || value->kind == VALUE_STR) &&
+        one->constant_count < COUNT_OF(one->constants))
+        one->constants[one->constant_count++] = value;
+}
+
+static CallList calls_of(Arena *arena, const Trace *trace, const char *name) {
+    CallList list = {0};
+    for (size_t i = trace->forward_start; i < trace->call_count; i++) {
+        const TraceCall *call = &trace->calls[i];
+        if (!trace->live_calls[i] ||
+            strcmp(operator_canonical(arena, trace_operator(trace, call)), name) != 0)
+            continue;
+        Call *one = ARENA_PUSH(arena, &list);
+        *one = (Call){.call = call};
+        for (size_t a = 0; a < call->arg_count; a++)
+            take_constant(one, &call->args[a]);
+        for (size_t k = 0; k < call->kwarg_count; k++)
+            take_constant(one, &call->kwargs[k]);
+        if (call->give_count > 0 && trace->tensors[call->gives[0].number].floating)
+            one->dtype = trace->tensors[call->gives[0].number].dtype;
+    }
+    return list;
+}
+
+typedef bool CallEqual(const Call *a, const Call *b);
+
+static bool equal_constants(const Call *a, const Call *b) {
+    for (size_t i = 0; i < a->constant_count; i++)
+        if (!same_constant(a->constants[i], b->constants[i]))
+            return false;
+    return true;
+}
+
+static bool equal_dtype(const Call *a, const Call *b) {
+    return text_equal(a->dtype, b->dtype);
+}
+
+/* Pairs off equal calls. False if one of each side is left over, which then are `*a` and `*b`. */
+static bool pair_off(CallList *theirs, CallList *ours, CallEqual *equal, const Call **a, const Call **b) {
+    for (size_t i = 0; i < theirs->count; i++)
+        theirs->items[i].matched = false;
+    *a = *b = NULL;
+    for (size_t i = 0; i < ours->count; i++) {
+        size_t j = 0;
+        while (j < theirs->count && (theirs->items[j].matched || !equal(&theirs->items[j], &ours->items[i])))
+            j++;
+        if (j < theirs->count)
+            theirs->items[j].matched = true;
+        else if (*b == NULL)
+            *b = &ours->items[i];
+    }
+    for (size_t j = 0; j < theirs->count && *a == NULL; j++)
+        if (!theirs->items[j].matched)
+            *a = &theirs->items[j];
+    return *a == NULL || *b == NULL;
+}
+
+/* Calls that leave a constant to its default can't be held against those that give it. */
+static bool are_alike(const CallList *theirs, const CallList *ours) {
+    for (size_t i = 0; i < theirs->count; i++)
+        for (size_t s = 0; s < 2; s++) {
+            const Call *one = s == 0 ? &theirs->items[i] : &ours->items[i];
+            if (one->constant_count != theirs->items[0].constant_count)
+                return false;
+            for (size_t c = 0; c < one->constant_count; c++)
+                if (one->constants[c]->kind != theirs->items[0].constants[c]->kind)
+                    return false;
+        }
+    return true;
+}
+
+static bool has_own_constants(OperatorClass class, const char *name) {
+    return class == OPERATOR_COMPUTE || class == OPERATOR_FORBIDDEN || class == OPERATOR_RANDOM ||
+           class == OPERATOR_SELECTING || strcmp(name, "masked_fill") == 0;
+}
+
+static bool has_precision(OperatorClass class) {
+    return class == OPERATOR_COMPUTE || class == OPERATOR_FORBIDDEN || class == OPERATOR_SELECTING ||
+           class == OPERATOR_ARITHMETIC || class == OPERATOR_POWER;
+}
+
+/* Where both sides run an operator equally often, in whatever order, they run it with the same constants and
+ * in the same dtypes. */
+static bool unordered_difference(Arena *arena, const Program *original_program, const Trace *original,
+                                 const Program *candidate_program, const Trace *candidate,
+                                 Diagnosis *diagnosis) {
+    Table *seen = table_new(arena);
+    for (size_t i = original->forward_start; i < original->call_count; i++) {
+        const char *operator= trace_operator(original, &original->calls[i]);
+        const char *name = operator_canonical(arena, operator);
+        OperatorClass class = operator_class(operator);
+        if (!original->live_calls[i] || table_has(seen, name) ||
+            !(has_own_constants(class, name) || has_precision(class)))
+            continue;
+        table_put(seen, name, TABLE_PRESENT);
+        CallList theirs = calls_of(arena, original, name), ours = calls_of(arena, candidate, name);
+        const Call *a, *b;
+        if (theirs.count != ours.count)
+            continue;
+        bool constant = has_own_constants(class, name) && are_alike(&theirs, &ours) &&
+                        !pair_off(&theirs, &ours, equal_constants, &a, &b);
+        if (!constant && (!has_precision(class) || pair_off(&theirs, &ours, equal_dtype, &a, &b) ||
+                          a->dtype == NULL || b->dtype == NULL))
+            continue;
+        size_t c = 0;
+        while (constant && same_constant(a->constants[c], b->constants[c]))
+            c++;
+        Place place = place_of(candidate_program, b->call);
+        diagnosis->rule = constant ? RULE_NUMBERS_CONSTANT : RULE_NUMBERS_PRECISION;
+        diagnosis->what = arena_printf(
+            arena,
+            constant ? "a different constant: the original calls %s with %s%s, the refactored with %s%s"
+                     : "another precision: the original's %s gives %s%s, the refactored's %s%s",
+            name, constant ? value_describe(arena, a->constants[c]) : a->dtype,
+            place_text(arena, place_of(original_program, a->call)),
+            constant ? value_describe(arena, b->constants[c]) : b->dtype, place_text(arena, place));
+        diagnosis->instead =
+            constant ? "use the original's" : "cast where the original casts, and nowhere else";
+        diagnosis->place = place;
+        return true;
+    }
+    return false;
+}
+
+/* A call of the candidate that gives narrow numbers, of a dtype that the original nowhere has; NULL: none. */
+static const TraceCall *narrowing_call(Arena *arena, const Trace *original, const Trace *candidate) {
+    Table *there = table_new(arena);
+    for (size_t t = 0; t < original->tensor_count; t++)
+        table_put(there, original->tensors[t].dtype, TABLE_PRESENT);
+    for (size_t i = candidate->forward_start; i < candidate->call_count; i++) {
+        const TraceCall *call = &candidate->calls[i];
+        if (!candidate->live_calls[i] || call->give_count == 0)
+            continue;
+        const TraceTensor *given = &candidate->tensors[call->gives[0].number];
+        bool wide = text_ends(given->dtype, "float32") || text_ends(given->dtype, "float64");
+        if (given->floating && !wide && !text_starts(given->dtype, "torch.complex") &&
+            !table_has(there, given->dtype))
+            return call;
+    }
+    return NULL;
+}
+
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
-                         const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis) {
+                         const Program *candidate_program, const Trace *candidate,
+                         const Assignment *assignment, Diagnosis *diagnosis) {
     Steps theirs = steps_of(arena, original), ours = steps_of(arena, candidate);
-    if (!same_operators(&theirs, &ours))
-        return false;
-    for (size_t i = 0; i < theirs.count; i++) {
+    diagnosis->rule = RULE_NUMBERS_CONSTANT;
+    for (size_t i = 0; same_operators(&theirs, &ours) && i < theirs.count; i++) {
         const Value *a, *b;
         if (!other_constant(theirs.calls[i], ours.calls[i], &a, &b))
             continue;
+        if (same_terms(arena, original, candidate, assignment))
+            break; /* independent branches in another order */
         Place place = place_of(candidate_program, ours.calls[i]);
         diagnosis->what = arena_printf(
             arena, "a different constant: the original calls %s with %s%s, the refactored with %s%s",
@@ -118,13 +292,26 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
         diagnosis->place = place;
         return true;
     }
-    return false;
+    const TraceCall *narrowing = narrowing_call(arena, original, candidate);
+    if (narrowing == NULL)
+        return unordered_difference(arena, original_program, original, candidate_program, candidate,
+                                    diagnosis);
+    *diagnosis =
+        (Diagnosis){arena_printf(arena, "the refactored casts to %s here, which the original nowhere does",
+                                 candidate->tensors[narrowing->gives[0].number].dtype),
+                    "cast where the original casts, and nowhere else", place_of(candidate_program, narrowing),
+                    RULE_NUMBERS_PRECISION};
+    return true;
 }
 
 Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *original,
-                   const Program *candidate_program, const Trace *candidate) {
+                   const Program *candidate_program, const Trace *candidate, const Assignment *assignment) {
     Steps theirs = steps_of(arena, original), ours = steps_of(arena, candidate);
     const char *name;
+    Diagnosis definite;
+    if (definite_difference(arena, original_program, original, candidate_program, candidate, assignment,
+                            &definite))
+        return definite;
     const TraceCall *call = first_excess(&theirs, &ours, &name);
     if (call != NULL)
         return (Diagnosis){arena_printf(arena,
@@ -132,7 +319,7 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
                                         name, times(arena, count_name(&theirs, name)),
                                         place_text(arena, place_of(original_program, call)),
                                         times(arena, count_name(&ours, name))),
-                           "add it where the original has it", (Place){0}};
+                           "add it where the original has it", (Place){0}, RULE_NUMBERS_DIFFERENT};
     call = first_excess(&ours, &theirs, &name);
     if (call != NULL)
         return (Diagnosis){arena_printf(arena,
@@ -140,7 +327,7 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
                                         name, times(arena, count_name(&ours, name)),
                                         place_text(arena, place_of(candidate_program, call)),
                                         times(arena, count_name(&theirs, name))),
-                           "remove it", place_of(candidate_program, call)};
+                           "remove it", place_of(candidate_program, call), RULE_NUMBERS_DIFFERENT};
     for (size_t i = 0; i < theirs.count && i < ours.count; i++)
         if (strcmp(theirs.names[i], ours.names[i]) != 0)
             return (Diagnosis){
@@ -149,12 +336,9 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
                     i + 1, theirs.names[i], place_text(arena, place_of(original_program, theirs.calls[i])),
                     ours.names[i], place_text(arena, place_of(candidate_program, ours.calls[i]))),
                 "follow the data flow of the original's forward()",
-                place_of(candidate_program, ours.calls[i])};
-    Diagnosis definite;
-    if (definite_difference(arena, original_program, original, candidate_program, candidate, &definite))
-        return definite;
+                place_of(candidate_program, ours.calls[i]), RULE_NUMBERS_DIFFERENT};
     return (Diagnosis){
         "both run the same operators in the same order: weights are crossed, or the wiring differs "
         "(weight mismatch)",
-        "check weight_map.json, and which value goes into which child", (Place){0}};
+        "check weight_map.json, and which value goes into which child", (Place){0}, RULE_NUMBERS_DIFFERENT};
 }

@@ -35,6 +35,8 @@ const char *trial_kind_name(TrialKind kind) {
                                         [TRIAL_PERTURBED_INPUTS] = "perturbed inputs",
                                         [TRIAL_PERTURBED_BOTH] = "perturbed weights and inputs",
                                         [TRIAL_SMALL_INPUTS] = "small inputs",
-                                        [TRIAL_LARGE_INPUTS] = "large inputs"};
+                                        [TRIAL_LARGE_INPUTS] = "large inputs",
+                                        [TRIAL_OTHER_BATCH] = "another batch size",
+                                        [TRIAL_OTHER_LENGTH] = "another length"};
     return names[kind];
 }

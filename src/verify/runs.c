@@ -145,6 +145,7 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
         set(work->work, parts[i], json_incref(json_object_get(request->trial, parts[i])));
     set(work->work, "trace", json_boolean(request->trace));
     set(work->work, "float64", json_boolean(request->float64));
+    set(work->work, "again", json_boolean(request->again));
     work->files[0] = side->bundle;
     work->files[1] = request->weights_file;
     work->files[2] = request->inputs_file;

@@ -82,6 +82,7 @@ typedef struct RunRequest {
     const json_t *weights, *trial;
     MemoryFile *weights_file, *inputs_file;
     bool trace, float64, initialise;
+    bool again; /* what is compared is a second call's, after one on other inputs */
 } RunRequest;
 MUST_USE Status work_run(Arena *arena, const RunSettings *settings, const Side *side,
                          const RunRequest *request, Work *work, Error *error);

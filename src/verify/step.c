@@ -142,17 +142,10 @@ static void judge_run(StepState *step) {
 
 /* Which finding a person should look at first: what stops the run, then cheats, weights, numbers. */
 static int urgency(const Finding *finding) {
-    static const char *const order[] = {"py.",
-                                        "numbers.raised",
-                                        "numbers.dimensions",
-                                        "weights.",
-                                        "numbers.shape",
-                                        "numbers.dtype",
-                                        "numbers.structure",
-                                        "op.",
-                                        "init.",
-                                        "child.",
-                                        "step."};
+    static const char *const order[] = {
+        "py.",           "numbers.raised", "numbers.dimensions", "weights.", "numbers.dependence",
+        "numbers.shape", "numbers.dtype",  "numbers.structure",  "op.",      "init.",
+        "child.",        "step."};
     for (int i = 0; i < (int)COUNT_OF(order); i++)
         if (text_starts(finding->rule->id, order[i]))
             return i;

@@ -41,6 +41,13 @@ MUST_USE Status step_describe(StepState *step, bool *go_on, Error *error);
 MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
 /* Perturbs the weights that both sides get from now on. There is one copy of them before and after. */
 MUST_USE Status step_perturb_weights(StepState *step, Error *error);
+/* A sealed copy of the sample's inputs with other numbers. The traces, if there are, say how large integers
+ * may be. */
+MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
+                               MemoryFile **file, Error *error);
+/* The sample with one less along a dimension (0: batch, 1: length) of every tensor: a new reference, or NULL
+ * if they have no such dimension in common. */
+json_t *sample_with_less(const json_t *sample, size_t dimension);
 /* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */

@@ -53,7 +53,9 @@ typedef enum TrialKind {
     TRIAL_PERTURBED_INPUTS,  /* both signs, wider */
     TRIAL_PERTURBED_BOTH,
     TRIAL_SMALL_INPUTS, /* 1e-4 of the sample: where an eps shows */
-    TRIAL_LARGE_INPUTS
+    TRIAL_LARGE_INPUTS,
+    TRIAL_OTHER_BATCH, /* one less along the first dimension of every input */
+    TRIAL_OTHER_LENGTH /* one less along the second */
 } TrialKind;
 const char *trial_kind_name(TrialKind kind); /* "perturbed weights" */
 

@@ -10,6 +10,11 @@
          "compare with the original's forward() step by step", "guide: Composed output doesn't match")       \
     RULE(NUMBERS_CONSTANT, "numbers.constant", "Operators get the original's constants",                     \
          "use the original's", "soundness 14")                                                               \
+    RULE(NUMBERS_PRECISION, "numbers.precision", "Operators run in the original's dtype",                    \
+         "cast where the original casts, and nowhere else", "soundness 14")                                  \
+    RULE(NUMBERS_DEPENDENCE, "numbers.dependence",                                                           \
+         "Outputs depend on the inputs that the original's depend on",                                       \
+         "use every input as the original does", "soundness 6")                                              \
     RULE(NUMBERS_STRUCTURE, "numbers.structure", "Outputs have the original's structure",                    \
          "return what the original returns", "issue: Numbers")                                               \
     RULE(NUMBERS_SHAPE, "numbers.shape", "Outputs have the original's shapes",                               \
@@ -21,6 +26,8 @@
     RULE(NUMBERS_INPUT, "numbers.input-modified",                                                            \
          "Inputs are modified in place by both sides or by neither",                                         \
          "clone the input before changing it, or change it as the original does", "policy: Numbers")         \
+    RULE(NUMBERS_STATE, "numbers.state", "Forward changes the state that the original's changes",            \
+         "update the same buffers, or none", "soundness 3")                                                  \
     RULE(NUMBERS_NO_EVIDENCE, "numbers.no-evidence", "Evidence must be able to fail",                        \
          "give the original inputs and weights that its output depends on", "soundness 15")                  \
     RULE(STEP_ORIGINAL, "step.original", "The candidate never sees the original",                            \
@@ -55,17 +62,26 @@ bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs 
 typedef struct Diagnosis {
     const char *what, *instead;
     Place place;
+    VerifyRule rule; /* of a definite difference */
 } Diagnosis;
 /* A constant whose value can be spelled in one way only: no dimension, which may count from either end. */
 bool is_definite(const Value *value);
 /* Whether both sides do the same with every constant, to the same values, in whatever order. False where it
  * is not clear. */
 bool same_terms(Arena *arena, const Trace *original, const Trace *candidate, const Assignment *assignment);
-/* The same operators in the same order, but one of them with another constant: a difference whatever the
+/* The same operators, but one of them with another constant or in another dtype: a difference whatever the
  * numbers say (soundness 14). */
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
-                         const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis);
+                         const Program *candidate_program, const Trace *candidate,
+                         const Assignment *assignment, Diagnosis *diagnosis);
+/* Do two runs of one model go by the same operators in the same order? */
+bool same_computation(Arena *arena, const Trace *a, const Trace *b);
+/* The path of an input that an output of the original depends on and none of the candidate; NULL: none. */
+const char *independent_input(Arena *arena, const Trace *original, const Trace *candidate);
+/* The path of an output that the candidate makes of known values only, and the original doesn't; NULL: none.
+ */
+const char *independent_output(Arena *arena, const Trace *original, const Trace *candidate);
 Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *original,
-                   const Program *candidate_program, const Trace *candidate);
+                   const Program *candidate_program, const Trace *candidate, const Assignment *assignment);
 
 #endif

@@ -110,15 +110,26 @@ static Bounds integer_bounds(const InputTensor *input) {
     return wanted;
 }
 
-static void perturb_integers(const InputTensor *input, uint8_t *target, uint64_t seed) {
+/* A mask of ones hides everything that it could mask: small and large inputs have zeros in it, but not first
+ * in a row.
+ */
+static bool is_ones(const InputTensor *input, Bounds bounds) {
+    return input->low > input->high && bounds.low == 1 && bounds.high == 1 && input->tensor.rank >= 2;
+}
+
+static void perturb_integers(const InputTensor *input, uint8_t *target, InputKind kind, uint64_t seed) {
     const TensorView *view = &input->tensor;
-    const Bounds bounds = integer_bounds(input);
+    Bounds bounds = integer_bounds(input);
+    const bool opens = (kind == INPUT_SMALL || kind == INPUT_LARGE) && is_ones(input, bounds);
+    bounds.low -= opens;
     const uint64_t span = (uint64_t)bounds.high - (uint64_t)bounds.low + 1; /* 0: every number */
     for (int64_t i = 0; i < view->element_count && bounds.low <= bounds.high; i++) {
         const uint8_t *from = tensor_at_linear(view, i);
         const size_t place = (size_t)(from - (const uint8_t *)view->data);
         uint64_t bits = noise_bits(seed, view->storage_at, place);
         uint64_t value = (uint64_t)bounds.low + (span == 0 ? bits : bits % span);
+        if (opens && i % view->shape[view->rank - 1] == 0)
+            value = 1;
         element_write(view->dtype, target + view->storage_at + place,
                       (Element){.integer = (int64_t)value, .natural = value});
     }
@@ -148,7 +159,7 @@ void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8
         case KIND_FLOAT:
         case KIND_COMPLEX: perturb_floats(&view, target, kind, seed); break;
         case KIND_INT:
-        case KIND_UINT: perturb_integers(&input, target, seed); break;
+        case KIND_UINT: perturb_integers(&input, target, kind, seed); break;
         case KIND_BOOL: perturb_booleans(&view, target, seed); break;
         }
     }

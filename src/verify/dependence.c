@@ -1,0 +1,68 @@
+/* Outputs depend on what the original's depend on (soundness 6 and 7), whatever the numbers of the trials. */
+#include "verify_internal.h"
+
+#include <string.h>
+
+typedef struct Outputs {
+    Arena *arena;
+    const char **paths;
+    TensorId *tensors;
+    size_t count;
+} Outputs;
+
+static void count_output(const char *path, const Value *value, void *context) {
+    (void)path, (void)value;
+    ++*(size_t *)context;
+}
+
+static void take_output(const char *path, const Value *value, void *context) {
+    Outputs *outputs = context;
+    outputs->paths[outputs->count] = arena_strdup(outputs->arena, path);
+    outputs->tensors[outputs->count++] = value->tensor;
+}
+
+static Outputs outputs_of(Arena *arena, const Trace *trace) {
+    size_t count = 0;
+    value_walk_tensors(arena, &trace->outputs, "out", count_output, &count);
+    Outputs outputs = {.arena = arena,
+                       .paths = ARENA_ARRAY(arena, const char *, count + 1),
+                       .tensors = ARENA_ARRAY(arena, TensorId, count + 1)};
+    value_walk_tensors(arena, &trace->outputs, "out", take_output, &outputs);
+    return outputs;
+}
+
+static bool depends_on_anything(const Dependence *dependence) {
+    return dependence->unknown ||
+           dependence->inputs->count + dependence->parameters->count + dependence->buffers->count > 0;
+}
+
+const char *independent_input(Arena *arena, const Trace *original, const Trace *candidate) {
+    for (size_t t = 0; t < original->tensor_count; t++) {
+        const TraceTensor *input = &original->tensors[t];
+        if (input->origin != ORIGIN_INPUT || !original->live_tensors[t])
+            continue;
+        bool known = false, used = false;
+        for (size_t c = 0; c < candidate->tensor_count; c++)
+            if (candidate->tensors[c].origin == ORIGIN_INPUT &&
+                strcmp(candidate->tensors[c].keys[0], input->keys[0]) == 0) {
+                known = true;
+                used = used || candidate->live_tensors[c];
+            }
+        if (known && !used)
+            return text_printable(arena, input->keys[0], strlen(input->keys[0]));
+    }
+    return NULL;
+}
+
+const char *independent_output(Arena *arena, const Trace *original, const Trace *candidate) {
+    Outputs theirs = outputs_of(arena, original), ours = outputs_of(arena, candidate);
+    for (size_t i = 0; i < theirs.count && theirs.count == ours.count; i++) {
+        const Dependence here = trace_output_dependence(arena, candidate, ours.tensors[i]);
+        if (depends_on_anything(&here))
+            continue;
+        const Dependence there = trace_output_dependence(arena, original, theirs.tensors[i]);
+        if (depends_on_anything(&there))
+            return theirs.paths[i];
+    }
+    return NULL;
+}

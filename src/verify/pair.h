@@ -1,0 +1,34 @@
+/* pair: one run of both sides, and what float64 says of a difference. */
+#ifndef PLUMBLINE_PAIR_H
+#define PLUMBLINE_PAIR_H
+
+#include "step_state.h"
+
+/* Both sides' results of one trial. */
+typedef struct Pair {
+    RunOutputs original, candidate;
+    MemoryFile *original_file, *candidate_file;
+    CellFailure original_failure, candidate_failure;
+} Pair;
+
+typedef struct PairRequest {
+    uint64_t seed;
+    const json_t *trial; /* {"args", "kwargs", "tensors"} */
+    MemoryFile *weights, *inputs;
+    bool trace, float64, again, other_mode;
+} PairRequest;
+
+/* `*pair` is to be closed, whatever comes back. */
+MUST_USE Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *error);
+void pair_close(Pair *pair);
+
+double trial_largest_difference(const Trial *trial); /* NaN where nothing could be compared */
+bool trial_only_numbers_differ(const Trial *trial);  /* structure, shapes and dtypes agree */
+/* Do float64 runs of both sides agree, so far that what `trial` found is rounding? */
+MUST_USE Status trial_is_rounding(StepState *step, const PairRequest *request, const Trial *trial,
+                                  bool *rounding, Error *error);
+/* Within a factor of ten of the tolerance, on either side, a float64 run settles the trial. */
+MUST_USE Status trial_settle(StepState *step, const PairRequest *request, const Pair *pair, Trial *trial,
+                             Error *error);
+
+#endif

@@ -1,0 +1,118 @@
+/* The sample that trials begin with, the original's inputs, changed: other numbers, another batch size. */
+#include "step_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Every tensor of some values, in the order of their structure. */
+typedef struct TensorOrder {
+    Arena *arena;
+    struct {
+        TensorId *items;
+        size_t count, capacity;
+    } list;
+} TensorOrder;
+
+static void collect_tensor(const char *path, const Value *value, void *context) {
+    TensorOrder *order = context;
+    (void)path;
+    *(TensorId *)ARENA_PUSH(order->arena, &order->list) = value->tensor;
+}
+
+static TensorOrder tensors_in_order(Arena *arena, const Value *args, const Value *kwargs) {
+    TensorOrder order = {.arena = arena};
+    value_walk_tensors(arena, args, "", collect_tensor, &order);
+    value_walk_tensors(arena, kwargs, "", collect_tensor, &order);
+    return order;
+}
+
+/* Bounds of the integer inputs: the whole table that they index (soundness 13), if they index one. The trace
+ * has the same arguments in the same structure, under numbers of its own. */
+static void find_bounds(StepState *step, const Value *args, const Value *kwargs, InputTensor *inputs) {
+    const Trace *trace = &step->original_trace;
+    TensorOrder sample = tensors_in_order(step->arena, args, kwargs);
+    TensorOrder traced = tensors_in_order(step->arena, &trace->args, &trace->kwargs);
+    for (size_t i = 0; i < sample.list.count && i < traced.list.count; i++) {
+        const TraceTensor *tensor = &trace->tensors[traced.list.items[i].number];
+        if (tensor->origin == ORIGIN_INPUT)
+            inputs[sample.list.items[i].number].high = trace_integer_bound(trace, tensor->keys[0]) - 1;
+    }
+}
+
+static Status decode_inputs(StepState *step, const json_t *trial, Bytes file, InputTensor **inputs,
+                            size_t *count, Error *error) {
+    Arena *arena = step->arena;
+    const json_t *tensors = json_object_get(trial, "tensors");
+    *count = json_array_size(tensors);
+    *inputs = ARENA_ARRAY(arena, InputTensor, *count + 1);
+    for (size_t i = 0; i < *count; i++) {
+        (*inputs)[i].high = -1;
+        if (tensor_located_decode(arena, json_array_get(tensors, i), file, "get_inputs()",
+                                  &(*inputs)[i].tensor, error) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    Value args, kwargs;
+    if (value_decode(arena, json_object_get(trial, "args"), *count, "get_inputs()", &args, error) !=
+            STATUS_OK ||
+        value_decode(arena, json_object_get(trial, "kwargs"), *count, "get_input_kwargs()", &kwargs, error) !=
+            STATUS_OK)
+        return STATUS_ERROR;
+    if (step->has_traces)
+        find_bounds(step, &args, &kwargs, *inputs);
+    return STATUS_OK;
+}
+
+Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint64_t seed, MemoryFile **file,
+                      Error *error) {
+    const MemoryFile *source = step->original_description.inputs;
+    Bytes bytes;
+    if (memory_file_map(step->original_description.inputs, &bytes, error) != STATUS_OK)
+        return STATUS_ERROR;
+    InputTensor *inputs;
+    size_t count, offset;
+    if (decode_inputs(step, trial, bytes, &inputs, &count, error) != STATUS_OK)
+        return STATUS_ERROR;
+    uint8_t *target = calloc(1, source->size > 0 ? source->size : 1);
+    if (target == NULL)
+        return error_set(error, step->options->original, "free some memory", "no memory for the inputs");
+    inputs_perturb(inputs, count, bytes, target, kind, seed);
+    Status status = memory_file_new(step->arena, "inputs", file, error);
+    if (status == STATUS_OK)
+        status = memory_file_append(*file, (Bytes){target, source->size}, 64, &offset, error);
+    if (status == STATUS_OK)
+        status = memory_file_seal(*file, error);
+    free(target);
+    return status;
+}
+
+/* The size that the tensors have in common along a dimension, or 0. The last dimension of numbers is no
+ * length. */
+static json_int_t common_size(const json_t *tensors, size_t dimension) {
+    json_int_t common = 0;
+    for (size_t i = 0; i < json_array_size(tensors); i++) {
+        const json_t *tensor = json_array_get(tensors, i), *shape = json_object_get(tensor, "shape");
+        const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
+        const bool numbers = dtype != NULL && strstr(dtype, "float") != NULL;
+        const json_int_t size = json_integer_value(json_array_get(shape, dimension));
+        const size_t rank = json_array_size(shape);
+        if (dimension > 0 && rank <= dimension)
+            continue;
+        if (size < 2 || (common != 0 && size != common) ||
+            (dimension > 0 && numbers && rank == dimension + 1))
+            return 0;
+        common = size;
+    }
+    return common;
+}
+
+json_t *sample_with_less(const json_t *sample, size_t dimension) {
+    const json_int_t common = common_size(json_object_get(sample, "tensors"), dimension);
+    json_t *smaller = common == 0 ? NULL : json_deep_copy(sample);
+    const json_t *tensors = json_object_get(smaller, "tensors");
+    for (size_t i = 0; i < json_array_size(tensors); i++) {
+        json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
+        if (json_array_size(shape) > dimension)
+            json_array_set_new(shape, dimension, json_integer(common - 1));
+    }
+    return smaller;
+}
