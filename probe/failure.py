@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from types import FrameType, TracebackType
-from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .registry import FileRegistry
 from .wire import clean
+
+TYPE_CHECKING = False  # typing takes milliseconds to load
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 LONGEST_MESSAGE = 4096
 MOST_FRAMES = 40

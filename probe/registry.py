@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import builtins
 import os
-from typing import Any, Dict, List, Optional
+
+TYPE_CHECKING = False  # typing takes milliseconds to load
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
 
 
 class FileRegistry:

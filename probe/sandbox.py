@@ -9,7 +9,10 @@ import ctypes
 import os
 import resource
 import signal
-from typing import Any, Dict, List, Optional
+
+TYPE_CHECKING = False  # typing takes milliseconds to load
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long

@@ -5,7 +5,10 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from typing import Any, Dict, List
+
+TYPE_CHECKING = False  # typing takes milliseconds to load
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
 
 # What the C library, torch's CPU detection and its threads read at run time.
 SYSTEM_PATHS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/dev/null", "/dev/urandom",

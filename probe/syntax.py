@@ -10,6 +10,7 @@ import warnings
 
 DEEPEST = 200  # levels of nodes; real files stay under 40
 
+NOWHERE = "0 0 0 0"
 LEFT_OUT = frozenset(("type_comment", "type_ignores", "kind"))
 CONSTANT_KINDS = {type(None): "none", bool: "bool", int: "int", float: "float", complex: "complex",
                   str: "str", bytes: "bytes", type(Ellipsis): "ellipsis"}
@@ -61,12 +62,13 @@ class Columns:
     def position(self, node):
         line = getattr(node, "lineno", None)
         if line is None:
-            return [0, 0, 0, 0]
+            return NOWHERE
         end = getattr(node, "end_lineno", None)
-        start = self.column(line, node.col_offset)
         if end is None:
-            return [line, start, 0, 0]
-        return [line, start, end, self.column(end, node.end_col_offset)]
+            return "%d %d 0 0" % (line, self.column(line, node.col_offset))
+        if self.lines is None and node.end_col_offset is not None:
+            return "%d %d %d %d" % (line, node.col_offset + 1, end, node.end_col_offset + 1)
+        return "%d %d %d %d" % (line, self.column(line, node.col_offset), end, self.column(end, node.end_col_offset))
 
 
 def encode(node, columns, depth):
@@ -77,7 +79,7 @@ def encode(node, columns, depth):
     if name == "Index":  # before 3.9, subscripts wrapped what stands in the brackets
         return encode(node.value, columns, depth)
     if name == "ExtSlice":
-        return {"t": "Tuple", "p": [0, 0, 0, 0], "elts": [encode(item, columns, depth + 1) for item in node.dims]}
+        return {"t": "Tuple", "p": NOWHERE, "elts": [encode(item, columns, depth + 1) for item in node.dims]}
     position = columns.position(node)
     if name == "Constant":
         return constant(node.value, position)
@@ -85,7 +87,7 @@ def encode(node, columns, depth):
         field = OLD_CONSTANTS[name]
         return constant(Ellipsis if field is None else getattr(node, field), position)
     out = {"t": name}
-    if position[0] > 0:
+    if position is not NOWHERE:
         out["p"] = position
     for field in node._fields:
         value = getattr(node, field, None)

@@ -6,10 +6,13 @@ import array
 import json
 import socket
 import struct
-from typing import Any, Dict, List, Optional, Tuple
+
+TYPE_CHECKING = False  # typing takes milliseconds to load
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
+    Frame = Dict[str, Any]
 
 MOST_DESCRIPTORS = 32
-Frame = Dict[str, Any]
 
 
 def receive(connection: socket.socket) -> Optional[Tuple[Frame, List[int]]]:

@@ -9,9 +9,12 @@ import socket
 import sys
 import time
 import warnings
-from typing import Any, Dict, Optional, Tuple
 
 from . import cell, sandbox, surroundings, wire
+
+TYPE_CHECKING = False  # typing takes milliseconds to load
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional, Tuple
 
 
 def main(descriptor: int, with_torch: bool) -> None:

@@ -87,8 +87,8 @@ typedef struct Tree {
     size_t node_count;
 } Tree;
 
-/* Decodes what the probe's parser sent: {"tree": node} with node = {"t": class, "p": [line, col, end_line,
- * end_col], field: value...}; or {"error": {"line", "column", "message"}}, which becomes the error
+/* Decodes what the probe's parser sent: {"tree": node} with node = {"t": class, "p": "line col end_line
+ * end_col", field: value...}; or {"error": {"line", "column", "message"}}, which becomes the error
  * "file:line:column: cause; advice". The JSON is treated as hostile: any shape, any depth up to 1000. */
 MUST_USE Status tree_decode(Arena *arena, const Source *source, const json_t *json, Tree *tree, Error *error);
 

@@ -82,16 +82,19 @@ static Status decode_position(Decoder *decoder, const json_t *json, Node *node) 
     if (position == NULL)
         return STATUS_OK;
     int *const fields[] = {&node->line, &node->column, &node->end_line, &node->end_column};
-    if (json_array_size(position) != COUNT_OF(fields))
-        return malformed(decoder, "a position has four numbers");
-    for (size_t i = 0; i < COUNT_OF(fields); i++) {
-        const json_t *number = json_array_get(position, i);
-        if (!json_is_integer(number) || json_integer_value(number) < 0 ||
-            json_integer_value(number) > INT_MAX)
-            return malformed(decoder, "a position is a number from 0");
-        *fields[i] = (int)json_integer_value(number);
+    const char *at = json_string_value(position);
+    for (size_t i = 0; at != NULL && i < COUNT_OF(fields); i++) {
+        long number = 0;
+        size_t digits = 0;
+        while (at[digits] >= '0' && at[digits] <= '9' && number <= INT_MAX)
+            number = number * 10 + (at[digits++] - '0');
+        const char after = i + 1 < COUNT_OF(fields) ? ' ' : '\0';
+        if (digits == 0 || number > INT_MAX || at[digits] != after)
+            return malformed(decoder, "a position is four numbers");
+        *fields[i] = (int)number;
+        at += digits + 1;
     }
-    return STATUS_OK;
+    return at == NULL ? malformed(decoder, "a position is a text") : STATUS_OK;
 }
 
 static Status decode_constant(Decoder *decoder, const json_t *json, Node *node) {

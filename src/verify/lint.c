@@ -13,32 +13,25 @@ static bool defines_refactored_model(const Tree *tree) {
 }
 
 /* A refactored file is held to the rules on operators too; a component to the language alone. */
-static Status part_of(Arena *arena, const Parser *parser, const char *path, FilePart *part, Error *error) {
-    Source source;
-    Tree tree;
-    if (source_read(arena, path, path, &source, error) != STATUS_OK ||
-        parser->parse(parser->context, arena, &source, 1, &tree, error) != STATUS_OK)
-        return STATUS_ERROR;
-    bool own = strcmp(path_name(path), "refactored.py") == 0 || defines_refactored_model(&tree);
-    *part = own ? PART_OWN : PART_CHILD;
-    return STATUS_OK;
+static bool is_refactored(const ProgramFile *file, const char *path) {
+    return strcmp(path_name(path), "refactored.py") == 0 || defines_refactored_model(&file->tree);
 }
 
 void lint_file(Arena *arena, const Parser *parser, const char *path, const char *const *allowed_imports,
                size_t allowed_import_count, LintResult *result) {
     Program program;
-    FilePart part;
     Error error;
     *result = (LintResult){.verdict = VERDICT_PASS, .findings = findings_new(arena)};
-    if (part_of(arena, parser, path, &part, &error) != STATUS_OK ||
-        program_load(arena, parser, path, part, allowed_imports, allowed_import_count, &program,
+    if (program_load(arena, parser, path, PART_OWN, allowed_imports, allowed_import_count, &program,
                      result->findings, &error) != STATUS_OK) {
         result->verdict = VERDICT_ERROR;
         result->error = error_line(arena, &error);
         return;
     }
+    const bool refactored = is_refactored(program.items[0], path);
+    program.items[0]->part = refactored ? PART_OWN : PART_CHILD;
     policy_judge_language(&program, allowed_imports, allowed_import_count, result->findings);
-    if (part == PART_OWN)
+    if (refactored)
         policy_judge_source(&program, result->findings);
     findings_sort(result->findings);
     if (findings_count(result->findings, SEVERITY_VIOLATION) > 0)
