@@ -228,6 +228,7 @@ static json_t *timings_json(const StepResult *result) {
     set_seconds(object, "policy", result->seconds.policy);
     set_seconds(object, "construct", result->seconds.construct);
     set_seconds(object, "run", result->seconds.run);
+    set_seconds(object, "forward", result->seconds.forward);
     set_seconds(object, "compare", result->seconds.compare);
     return object;
 }

@@ -1,6 +1,8 @@
 /* Runs of both sides, each in a cell of its own. */
 #include "pair.h"
 
+#include <math.h>
+
 void pair_close(Pair *pair) {
     if (pair->original_file != NULL)
         memory_file_close(pair->original_file);
@@ -9,12 +11,15 @@ void pair_close(Pair *pair) {
     *pair = (Pair){0};
 }
 
+/* `*seconds`: what forward took. */
 static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutputs *outputs,
-                   MemoryFile **file, CellFailure *failure, Error *error) {
+                   MemoryFile **file, CellFailure *failure, double *seconds, Error *error) {
     json_t *done;
+    *seconds = 0;
     Status status = work_wait(step->arena, work, &done, failure, error);
     step->peak = work->peak > step->peak ? work->peak : step->peak;
     if (status == STATUS_OK && done != NULL) {
+        *seconds = json_number_value(json_object_get(done, "forward_seconds"));
         status = run_outputs_decode(step->arena, work, done, outputs, file, error);
         if (status == STATUS_OK && trace)
             status = trace_decode(step->arena, json_object_get(done, "trace"), into, error);
@@ -42,12 +47,13 @@ Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *
     Work theirs = {0}, ours = {0};
     const bool at_once = step->peak <= largest_at_once;
     step->settings.threads = (int)(at_once && step->processors > 1 ? step->processors / 2 : step->processors);
+    double original_seconds = 0, candidate_seconds = 0;
     RunSettings settings = step->settings;
     settings.train = settings.train != request->other_mode;
     Status status = work_run(step->arena, &settings, &step->original, &run, &theirs, error);
     if (status == STATUS_OK && !at_once)
         status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
-                      &pair->original_file, &pair->original_failure, error);
+                      &pair->original_file, &pair->original_failure, &original_seconds, error);
     run.init = step->candidate_init;
     run.weights = step->candidate_weights;
     run.initialise = step->candidate_initialise;
@@ -55,10 +61,12 @@ Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *
         status = work_run(step->arena, &settings, &step->candidate, &run, &ours, error);
     if (status == STATUS_OK && at_once)
         status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
-                      &pair->original_file, &pair->original_failure, error);
+                      &pair->original_file, &pair->original_failure, &original_seconds, error);
     if (status == STATUS_OK)
         status = take(step, &ours, request->trace, &step->candidate_trace, &pair->candidate,
-                      &pair->candidate_file, &pair->candidate_failure, error);
+                      &pair->candidate_file, &pair->candidate_failure, &candidate_seconds, error);
+    step->result->seconds.forward +=
+        at_once ? fmax(original_seconds, candidate_seconds) : original_seconds + candidate_seconds;
     work_close(&theirs);
     work_close(&ours);
     return status;

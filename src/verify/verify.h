@@ -99,6 +99,7 @@ typedef struct StepResult {
     size_t assumption_count;
     struct {
         double total, start_interpreter, policy, construct, run, compare;
+        double forward; /* of `run`: wall time in which a forward was running */
     } seconds;
 } StepResult;
 
