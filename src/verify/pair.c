@@ -30,7 +30,7 @@ static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutp
 
 /* Up to this size two models run at once, on half of the processors each; larger ones run one after the
  * other, so that there is one model's activations at a time. */
-static const uint64_t largest_at_once = UINT64_C(512) << 20;
+static const uint64_t largest_at_once = UINT64_C(768) << 20;
 
 Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *error) {
     *pair = (Pair){0};
