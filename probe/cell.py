@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _socket as socket  # its door, socket.py, takes milliseconds to load and adds nothing for us
 import gc
 import os
-import socket
 import sys
 
 from . import failure, sandbox, syntax, wire

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 
@@ -34,6 +33,8 @@ def cuda_devices(torch: Any) -> List[str]:
     """Names from the driver's own files: asking CUDA would start it, and a process that has can't be forked."""
     if torch is None or torch.version.cuda is None:
         return []
+    import glob
+
     names = []
     for path in sorted(glob.glob("/proc/driver/nvidia/gpus/*/information")):
         with open(path) as file:
@@ -51,6 +52,8 @@ def readable_paths(with_cuda: bool) -> List[str]:
         if prefix not in ("/usr", "/"):
             found.update((os.path.join(prefix, "lib"), os.path.join(prefix, "lib64"), os.path.join(prefix, "pyvenv.cfg")))
     if with_cuda:
+        import glob
+
         found.update(path for pattern in CUDA_PATHS for path in glob.glob(pattern))
     kept: List[str] = []
     for path in sorted(set(os.path.realpath(path) for path in found)):

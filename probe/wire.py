@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _socket as socket  # its door, socket.py, takes milliseconds to load and adds nothing for us
 import array
 import json
-import socket
 import struct
 
 TYPE_CHECKING = False  # typing takes milliseconds to load

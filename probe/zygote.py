@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import _socket as socket  # its door, socket.py, takes milliseconds to load and adds nothing for us
 import gc
 import os
 import signal
-import socket
 import sys
 import time
 import warnings
@@ -23,7 +23,7 @@ def main(descriptor: int, with_torch: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     connection = socket.socket(fileno=descriptor)
-    connection.set_inheritable(False)
+    os.set_inheritable(descriptor, False)
     sys.dont_write_bytecode = True
     sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]
     sys.argv[:] = [""]

@@ -29,7 +29,8 @@ typedef struct Thing {
     const char *path;
     const ProgramFile *file;
     const Node *node;
-    int depth; /* how deep inside a container it is: names_of gives what is not inside one */
+    int depth;          /* how deep inside a container it is: names_of gives what is not inside one */
+    uint32_t path_hash; /* set once it is in Things */
 } Thing;
 
 typedef struct Things {

@@ -5,14 +5,23 @@
 
 enum { MOST_THINGS = 300, DEEPEST_CONTAINER = 3 };
 
-static bool thing_equal(Thing a, Thing b) {
-    return a.kind == b.kind && a.depth == b.depth && a.node == b.node && a.file == b.file &&
-           text_equal(a.path, b.path);
+static uint32_t hash_path(const char *path) { /* FNV-1a, 32 bits, never 0 */
+    uint32_t hash = 0x811c9dc5U;
+    for (; path != NULL && *path != '\0'; path++)
+        hash = (hash ^ (uint8_t)*path) * 0x01000193U;
+    return hash | 1;
+}
+
+static bool thing_equal(const Thing *a, const Thing *b) {
+    return a->path_hash == b->path_hash && a->kind == b->kind && a->depth == b->depth && a->node == b->node &&
+           a->file == b->file && text_equal(a->path, b->path);
 }
 
 bool things_add(Arena *arena, Things *things, Thing thing) {
+    if (thing.path_hash == 0)
+        thing.path_hash = hash_path(thing.path);
     for (size_t i = 0; i < things->count; i++)
-        if (thing_equal(things->items[i], thing))
+        if (thing_equal(&things->items[i], &thing))
             return false;
     if (things->count >= MOST_THINGS) {
         bool grew = !things->overflow;

@@ -87,8 +87,11 @@ static Status start_process(Probe *probe, Error *error) {
         return error_set(error, options->interpreter, "raise the limit of open files (ulimit -n)",
                          "cannot be connected: %s", strerror(cause));
     }
-    const char *const argv[] = {options->interpreter, "-c", (const char *)probe_bootstrap[0].bytes.data,
-                                options->needs_torch ? "torch" : "no-torch", NULL};
+    const char *code = (const char *)probe_bootstrap[0].bytes.data, *python = options->interpreter;
+    const char *const with_torch[] = {python, "-c", code, "torch", NULL};
+    /* Without torch no other packages either: -S saves looking for them. */
+    const char *const without[] = {python, "-S", "-c", code, "no-torch", NULL};
+    const char *const *argv = options->needs_torch ? with_torch : without;
     const int descriptors[] = {-1, probe->log, probe->log, sockets[1], sources->fd};
     Status status = process_start(probe->arena, argv, descriptors, COUNT_OF(descriptors), &probe->pid, error);
     close(sockets[1]);
