@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-from typing import Any, ContextManager, Dict, Iterator, List, Optional, Set
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Set, Tuple
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -66,7 +66,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
         torch.cuda.synchronize()
     forward_seconds = time.monotonic() - started
     progress.stage = "outputs"
-    trace = tracer.report(arguments, keywords, outputs) if tracer is not None else None
+    trace = tracer.report(arguments, keywords, outputs, watch.kept()) if tracer is not None else None
     writer = TensorWriter(files["outputs"])
     encoded = values.encode(outputs, writer.number)
     return {"outputs": encoded, "tensors": writer.finish(), "inputs_modified": watch.inputs_modified(),
@@ -132,6 +132,13 @@ class ChangeWatch:
         self.state = [Snapshot(entry.key, entry.tensor, entry.tensor.numel() * entry.tensor.element_size() <= LARGEST_COMPARED)
                       for entry in state.entries(model)]
         self.model = model
+        self.attributes = [kept.tensor for kept in state.attributes(model)]  # alive, so that their ids stay theirs
+
+    def kept(self) -> List[Tuple[str, torch.Tensor]]:
+        """Tensors in plain attributes that were not there before."""
+        before = {id(tensor) for tensor in self.attributes}
+        return [((kept.path + "." if kept.path else "") + kept.name, kept.tensor) for kept in state.attributes(self.model)
+                if id(kept.tensor) not in before]
 
     def inputs_modified(self) -> List[str]:
         return [snapshot.name for snapshot in self.inputs if snapshot.changed()]

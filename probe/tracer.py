@@ -95,8 +95,9 @@ class Tracer(TorchFunctionMode):
         else:
             table[number][:] = self.tensors.row(tensor, [kind, key])
 
-    def report(self, args: Any, kwargs: Any, outputs: Any) -> Dict[str, Any]:
-        """The trace as JSON. `args` and `kwargs` are the very objects that were named, which are alive still."""
+    def report(self, args: Any, kwargs: Any, outputs: Any, kept: Any = ()) -> Dict[str, Any]:
+        """The trace as JSON. `args` and `kwargs` are the very objects that were named, which are alive still; `kept` are
+        pairs of a path and a tensor that forward has left there."""
         self.modules.late_paths()
 
         def number_before(tensor: torch.Tensor) -> int:
@@ -105,7 +106,7 @@ class Tracer(TorchFunctionMode):
 
         paths = self.modules.paths
         return {"args": values.encode(list(args), number_before, paths), "kwargs": values.encode(dict(kwargs), number_before, paths),
-                "outputs": self._encode(outputs), "tensors": self.tensors.table, "modules": self.modules.table,
+                "outputs": self._encode(outputs), "kept": self._encode(dict(kept)), "tensors": self.tensors.table, "modules": self.modules.table,
                 "module_calls": self.modules.calls, "makers": [list(maker) for maker in self.frames.makers],
                 "calls": self.calls}
 

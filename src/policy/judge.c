@@ -217,6 +217,7 @@ void policy_judge_trace(const Program *program, const Trace *candidate, const Tr
     }
     judge_operators(&judge);
     judge_unknown_origins(&judge);
+    judge_kept(&judge);
     judge_children(&judge);
     judge_tests(&judge);
     judge_randomness(&judge);

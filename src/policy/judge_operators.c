@@ -216,6 +216,38 @@ static void judge_writing(Judge *judge, size_t index) {
                              flow_operator(&judge->flow, index)->shown));
 }
 
+typedef struct Keeping {
+    Judge *judge;
+    size_t count;
+} Keeping;
+
+static void count_kept(const char *path, const Value *value, void *context) {
+    (void)path, (void)value;
+    ++((Keeping *)context)->count;
+}
+
+static void judge_kept_tensor(const char *path, const Value *value, void *context) {
+    Judge *judge = ((Keeping *)context)->judge;
+    const TraceTensor *tensor = &judge->trace->tensors[value->tensor.number];
+    const uint16_t marks = judge->flow.storage_marks[tensor->storage.number];
+    if ((marks & DATA & ~STALE) == 0 || tensor->made_by == SIZE_MAX ||
+        tensor->made_by < judge->trace->forward_start)
+        return;
+    const char *name = arena_strndup(judge->arena, path + 2, strlen(path) - 4); /* of ["name"] */
+    report_call(
+        judge, &RULE_STATE_WRITTEN, tensor->made_by,
+        arena_printf(judge->arena, "forward keeps data in the attribute %s, which outlives the call", name));
+}
+
+/* What an instance keeps across calls is known values only (SOUNDNESS 21), unless the original keeps
+ * something too. */
+void judge_kept(Judge *judge) {
+    Keeping theirs = {judge, 0};
+    value_walk_tensors(judge->arena, &judge->original->kept, "", count_kept, &theirs);
+    if (theirs.count == 0)
+        value_walk_tensors(judge->arena, &judge->trace->kept, "", judge_kept_tensor, &theirs);
+}
+
 /* What construction made of initial values or random numbers reaches an output. */
 static void judge_stale(Judge *judge, size_t index) {
     const Trace *trace = judge->trace;

@@ -81,7 +81,8 @@ int64_t judge_child_of(const Judge *judge, size_t call);
 bool judge_key_is_inside(const char *key, const char *module_path);
 
 /* The parts of the judgement, one a file. */
-void judge_operators(Judge *judge); /* follows the flow too: first */
+void judge_operators(Judge *judge);
+void judge_kept(Judge *judge);
 void judge_children(Judge *judge);
 void judge_tests(Judge *judge);
 void judge_excess(Judge *judge);

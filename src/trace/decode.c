@@ -439,10 +439,16 @@ Status trace_decode(Arena *arena, const json_t *json, Trace *trace, Error *error
     const struct {
         const char *key;
         Value *value;
-    } values[] = {{"args", &trace->args}, {"kwargs", &trace->kwargs}, {"outputs", &trace->outputs}};
+    } values[] = {{"args", &trace->args},
+                  {"kwargs", &trace->kwargs},
+                  {"outputs", &trace->outputs},
+                  {"kept", &trace->kept}};
+    trace->kept.kind = VALUE_NONE;
     for (size_t i = 0; i < COUNT_OF(values); i++)
-        if (value_decode(arena, json_object_get(json, values[i].key), trace->tensor_count, "trace",
-                         values[i].value, error) != STATUS_OK)
+        if (json_object_get(json, values[i].key) == NULL && values[i].value == &trace->kept)
+            continue; /* it is only there where something was kept */
+        else if (value_decode(arena, json_object_get(json, values[i].key), trace->tensor_count, "trace",
+                              values[i].value, error) != STATUS_OK)
             return STATUS_ERROR;
     if (check_order(&decoder) != STATUS_OK)
         return STATUS_ERROR;

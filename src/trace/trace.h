@@ -176,6 +176,7 @@ typedef struct Trace {
     size_t call_count;
     size_t forward_start; /* the first call of forward */
     Value args, kwargs, outputs;
+    Value kept; /* a dict of path -> tensor: what forward left in plain attributes of modules; or None */
     bool *live_tensors; /* by tensor: an output depends on it, along the calls of forward */
     bool *live_calls;   /* by call: an output depends on what it gave or wrote */
     Table *state; /* key -> TraceTensor *: parameters and buffers of the finished model, every tied key */
