@@ -494,17 +494,23 @@ static bool all_pass(const Trials *trials) {
     return true;
 }
 
+/* Can output `i` of this trial be compared, or need it not? */
+static bool is_comparable(const Trial *trial, size_t i) {
+    if (trial->outputs == NULL || i >= trial->output_count)
+        return false;
+    const OutputComparison *output = &trial->outputs[i];
+    return !output->compared || output->numbers.element_count == 0 || output->numbers.original_finite > 0;
+}
+
 /* An output that no trial gave a finite number is not compared at all. */
 static void judge_finite(Trials *trials) {
     const Trial *first = trials->list.items;
-    for (size_t i = 0; trials->list.count > 0 && i < first->output_count; i++) {
+    if (first == NULL || first->outputs == NULL)
+        return;
+    for (size_t i = 0; i < first->output_count; i++) {
         bool finite = false;
-        for (size_t t = 0; t < trials->list.count; t++) {
-            const Trial *trial = &trials->list.items[t];
-            const OutputComparison *output = i < trial->output_count ? &trial->outputs[i] : NULL;
-            finite = finite || (output != NULL && (!output->compared || output->numbers.element_count == 0 ||
-                                                   output->numbers.original_finite > 0));
-        }
+        for (size_t t = 0; t < trials->list.count; t++)
+            finite = finite || is_comparable(&trials->list.items[t], i);
         if (!finite)
             no_evidence(trials->step,
                         arena_printf(trials->step->arena, "%s is not finite in the original in any trial",
