@@ -39,6 +39,8 @@ static const char *const kept_variables[] = {
     "XDG_CACHE_HOME",
     "HF_HOME",
     "TORCH_HOME",
+    "OPENBLAS_CORETYPE", /* set by those whose OpenBLAS takes their processor for another */
+    "OPENBLAS_L2_SIZE",
 };
 
 static const char *const set_variables[] = {
