@@ -63,7 +63,36 @@ static Test *find_like(Tests *tests, const char *chain, const bool *went) {
     return NULL;
 }
 
+static bool reads_data(const Flow *flow, size_t index) {
+    const TraceCall *call = &flow->trace->calls[index];
+    return (flow->classes[index] == OPERATOR_TEST || flow->classes[index] == OPERATOR_READ) &&
+           call->give_count == 0 && (flow->call_marks[index] & DATA) != 0;
+}
+
+static size_t count_reads(const Flow *flow) {
+    size_t count = 0;
+    for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++)
+        count += reads_data(flow, i);
+    return count;
+}
+
+/* Both sides read the same data, no more (SOUNDNESS 12): a child that asks what its input is like may answer
+ * by it. */
+static void judge_reads_of_children(Judge *judge) {
+    if (count_reads(&judge->flow) <= count_reads(&judge->original_flow))
+        return;
+    for (size_t i = judge->trace->forward_start; i < judge->trace->call_count; i++)
+        if (reads_data(&judge->flow, i) && !judge_is_own_call(judge, i)) {
+            const TraceCall *call = &judge->trace->calls[i];
+            judge_report(judge, &RULE_OP_TEST, SEVERITY_VIOLATION, call->file, call->line, call,
+                         "this child reads data in Python (%s) more often than the original does",
+                         chain_of(judge->arena, &judge->flow, i));
+            return;
+        }
+}
+
 void judge_tests(Judge *judge) {
+    judge_reads_of_children(judge);
     Tests tests = list_tests(judge->arena, &judge->flow, judge);
     Tests of_original = list_tests(judge->arena, &judge->original_flow, NULL);
     for (size_t i = 0; i < tests.count; i++) {
