@@ -218,20 +218,20 @@ static void judge_writing(Judge *judge, size_t index) {
 
 typedef struct Keeping {
     Judge *judge;
-    size_t count;
+    const Flow *flow; /* of the side that is looked at */
+    size_t count;     /* of tensors of data that its forward made and left in attributes */
 } Keeping;
 
-static void count_kept(const char *path, const Value *value, void *context) {
-    (void)path, (void)value;
-    ++((Keeping *)context)->count;
-}
-
 static void judge_kept_tensor(const char *path, const Value *value, void *context) {
-    Judge *judge = ((Keeping *)context)->judge;
-    const TraceTensor *tensor = &judge->trace->tensors[value->tensor.number];
-    const uint16_t marks = judge->flow.storage_marks[tensor->storage.number];
-    if ((marks & DATA & ~STALE) == 0 || tensor->made_by == SIZE_MAX ||
-        tensor->made_by < judge->trace->forward_start)
+    Keeping *keeping = context;
+    Judge *judge = keeping->judge;
+    const Trace *trace = keeping->flow->trace;
+    const TraceTensor *tensor = &trace->tensors[value->tensor.number];
+    const uint16_t marks = keeping->flow->storage_marks[tensor->storage.number];
+    if ((marks & DATA & ~STALE) == 0 || tensor->made_by == SIZE_MAX || tensor->made_by < trace->forward_start)
+        return;
+    keeping->count++;
+    if (keeping->flow != &judge->flow)
         return;
     const char *name = arena_strndup(judge->arena, path + 2, strlen(path) - 4); /* of ["name"] */
     report_call(
@@ -239,13 +239,13 @@ static void judge_kept_tensor(const char *path, const Value *value, void *contex
         arena_printf(judge->arena, "forward keeps data in the attribute %s, which outlives the call", name));
 }
 
-/* What an instance keeps across calls is known values only (SOUNDNESS 21), unless the original keeps
- * something too. */
+/* What an instance keeps across calls is known values only (SOUNDNESS 21), unless the original keeps data
+ * too. */
 void judge_kept(Judge *judge) {
-    Keeping theirs = {judge, 0};
-    value_walk_tensors(judge->arena, &judge->original->kept, "", count_kept, &theirs);
+    Keeping theirs = {judge, &judge->original_flow, 0}, ours = {judge, &judge->flow, 0};
+    value_walk_tensors(judge->arena, &judge->original->kept, "", judge_kept_tensor, &theirs);
     if (theirs.count == 0)
-        value_walk_tensors(judge->arena, &judge->trace->kept, "", judge_kept_tensor, &theirs);
+        value_walk_tensors(judge->arena, &judge->trace->kept, "", judge_kept_tensor, &ours);
 }
 
 /* What construction made of initial values or random numbers reaches an output. */
