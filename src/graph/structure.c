@@ -1,0 +1,153 @@
+/* What of two graphs must be alike beside the terms: outputs, reads, draws, what shares memory with what. */
+#include "unify_parts.h"
+
+#include <string.h>
+
+Difference difference_of_structure(const char *what, size_t original_call, size_t candidate_call) {
+    return (Difference){.kind = DIFFERENCE_STRUCTURE,
+                        .original = {NO_TERM},
+                        .candidate = {NO_TERM},
+                        .what = what,
+                        .original_call = original_call,
+                        .candidate_call = candidate_call};
+}
+
+const GraphInput *input_at(const Graph *graph, const char *path) {
+    for (size_t i = 0; i < graph->input_count; i++)
+        if (text_equal(graph->inputs[i].path, path))
+            return &graph->inputs[i];
+    return NULL;
+}
+
+static const char *a_or_no_tensor(bool is_tensor) {
+    return is_tensor ? "a tensor" : "no tensor";
+}
+
+static const char *value_words(Arena *arena, const Value *value) {
+    return value == NULL ? "nothing" : value_describe(arena, value);
+}
+
+static const char *unlike_output(Arena *arena, const GraphOutput *a, const GraphOutput *b) {
+    if (!text_equal(a->path, b->path))
+        return arena_printf(arena, "the original gives %s where the refactored gives %s", a->path, b->path);
+    if (a->is_tensor != b->is_tensor)
+        return arena_printf(arena, "%s is %s in the original and %s in the refactored", a->path,
+                            a_or_no_tensor(a->is_tensor), a_or_no_tensor(b->is_tensor));
+    if (!a->is_tensor &&
+        (a->value == NULL || b->value == NULL ? a->value != b->value : !value_equal(a->value, b->value)))
+        return arena_printf(arena, "%s is %s in the original and %s in the refactored", a->path,
+                            value_words(arena, a->value), value_words(arena, b->value));
+    return NULL;
+}
+
+const char *unlike_outputs(Arena *arena, const Graph *original, const Graph *candidate) {
+    for (size_t i = 0; i < original->output_count && i < candidate->output_count; i++) {
+        const char *what = unlike_output(arena, &original->outputs[i], &candidate->outputs[i]);
+        if (what != NULL)
+            return what;
+    }
+    if (original->output_count == candidate->output_count)
+        return NULL;
+    bool more = original->output_count > candidate->output_count;
+    const Graph *longer = more ? original : candidate;
+    return arena_printf(arena, "only the %s gives %s", more ? "original" : "refactored",
+                        longer->outputs[more ? candidate->output_count : original->output_count].path);
+}
+
+static const char *unlike_reads(Arena *arena, const Graph *original, const Graph *candidate,
+                                size_t *original_call, size_t *candidate_call) {
+    size_t both = original->read_count < candidate->read_count ? original->read_count : candidate->read_count;
+    for (size_t i = 0; i < both; i++) {
+        const GraphRead *a = &original->reads[i], *b = &candidate->reads[i];
+        *original_call = a->call;
+        *candidate_call = b->call;
+        if (!text_equal(a->value, b->value))
+            return arena_printf(arena, "the original reads %s from data where the refactored reads %s",
+                                a->value, b->value);
+    }
+    *original_call = original->read_count > both ? original->reads[both].call : SIZE_MAX;
+    *candidate_call = candidate->read_count > both ? candidate->reads[both].call : SIZE_MAX;
+    if (original->read_count == candidate->read_count)
+        return NULL;
+    return arena_printf(arena, "the original reads data in Python %zu times, the refactored %zu times",
+                        original->read_count, candidate->read_count);
+}
+
+static const char *unlike_inputs(Arena *arena, const Graph *original, const Graph *candidate) {
+    for (size_t s = 0; s < 2; s++) {
+        const Graph *graph = s == 0 ? original : candidate, *other = s == 0 ? candidate : original;
+        for (size_t i = 0; i < graph->input_count; i++) {
+            const GraphInput *input = &graph->inputs[i];
+            if (input->final.number != input->term.number && input_at(other, input->path) == NULL)
+                return arena_printf(arena, "only the %s writes to the input %s",
+                                    s == 0 ? "original" : "refactored", input->path);
+        }
+    }
+    return NULL;
+}
+
+static const char *unlike_layout(Arena *arena, const Graph *original, const Graph *candidate) {
+    for (size_t i = 0; i < original->output_count; i++) {
+        const GraphOutput *a = &original->outputs[i], *b = &candidate->outputs[i];
+        const char *layout = !a->is_tensor                           ? NULL
+                             : a->contiguous && !b->contiguous       ? "contiguous"
+                             : a->channels_last && !b->channels_last ? "in channels_last order"
+                                                                     : NULL;
+        if (layout != NULL)
+            return arena_printf(arena, "%s is %s in the original and not in the refactored", a->path, layout);
+    }
+    return NULL;
+}
+
+const char *unlike_effects(Arena *arena, const Graph *original, const Graph *candidate, size_t *original_call,
+                           size_t *candidate_call) {
+    const char *what = unlike_reads(arena, original, candidate, original_call, candidate_call);
+    if (what != NULL)
+        return what;
+    *original_call = *candidate_call = SIZE_MAX;
+    if (original->draw_count != candidate->draw_count)
+        return arena_printf(arena, "the original draws random numbers %zu times, the refactored %zu times",
+                            original->draw_count, candidate->draw_count);
+    if ((what = unlike_inputs(arena, original, candidate)) != NULL)
+        return what;
+    return unlike_layout(arena, original, candidate);
+}
+
+static const char *shares(Arena *arena, const char *output, bool original, const char *form,
+                          const char *with) {
+    return arena_printf(arena, "%s shares memory with %s%s in the %s only", output, form, with,
+                        original ? "original" : "refactored");
+}
+
+const char *unlike_sharing(Arena *arena, const Graph *original, const Graph *candidate,
+                           const size_t *stands) {
+    bool *stood_for = ARENA_ARRAY(arena, bool, original->state_count + 1);
+    for (size_t s = 0; s < candidate->state_count; s++)
+        if (stands[s] != SIZE_MAX)
+            stood_for[stands[s]] = true;
+    for (size_t i = 0; i < original->output_count; i++) {
+        const GraphOutput *a = &original->outputs[i], *b = &candidate->outputs[i];
+        if (!a->is_tensor)
+            continue;
+        for (size_t j = 0; j < i; j++) {
+            const GraphOutput *c = &original->outputs[j], *d = &candidate->outputs[j];
+            if (c->is_tensor && (a->storage == c->storage) != (b->storage == d->storage))
+                return shares(arena, a->path, a->storage == c->storage, "", c->path);
+        }
+        for (size_t j = 0; j < original->input_count; j++) {
+            const GraphInput *c = &original->inputs[j], *d = input_at(candidate, c->path);
+            if ((a->storage == c->storage) != (d != NULL && b->storage == d->storage))
+                return shares(arena, a->path, a->storage == c->storage, "the input ", c->path);
+        }
+        for (size_t s = 0; s < candidate->state_count; s++) {
+            const GraphState *d = &candidate->states[s];
+            bool here = stands[s] != SIZE_MAX && a->storage == original->states[stands[s]].storage;
+            if (here != (b->storage == d->storage))
+                return shares(arena, a->path, here, "the state ", d->keys[0]);
+        }
+        for (size_t s = 0; s < original->state_count; s++)
+            if (!stood_for[s] && a->storage == original->states[s].storage)
+                return shares(arena, a->path, true, "the state ", original->states[s].keys[0]);
+    }
+    return NULL;
+}
