@@ -28,9 +28,9 @@ WORK: Dict[str, Work] = {"syntax": parse_files}
 def prepare(with_torch: bool) -> None:
     """Loads what a cell needs, in the zygote."""
     if with_torch:
-        from . import describe, run
+        from . import describe, record, run
 
-        WORK.update(describe=describe.describe, run=run.run)
+        WORK.update(describe=describe.describe, run=run.run, record=record.record, inputs=record.inputs)
 
 
 def live(connection: socket.socket, log: int) -> None:

@@ -135,8 +135,9 @@ def argument_names(arguments: List[Any], keywords: Dict[str, Any], forward: List
     return named + [str(name) for name in keywords]
 
 
-def describe_state(model: torch.nn.Module, registry: FileRegistry, weights: int, with_parameters: bool) -> Dict[str, Any]:
-    writer = TensorWriter(weights)
+def describe_state(model: torch.nn.Module, registry: FileRegistry, weights: int, with_parameters: bool,
+                   discard: bool = True) -> Dict[str, Any]:
+    writer = TensorWriter(weights, shapes=not discard)
     found = state.entries(model)
     tied = state.ties(found)
     unwritten = set()
@@ -146,7 +147,7 @@ def describe_state(model: torch.nn.Module, registry: FileRegistry, weights: int,
             unwritten.add(number)
     kept = state.attributes(model)
     attribute_numbers = [writer.number(attribute.tensor) for attribute in kept]
-    table = writer.finish(lambda number: number not in unwritten, discard=True)  # the model has served
+    table = writer.finish(lambda number: number not in unwritten, discard)
     return {"state": [{"key": entry.key, "kind": entry.kind, "persistent": entry.persistent,
                        "tensor": table[writer.number(entry.tensor)], "module": entry.path,
                        "module_class": state.library_name(type(entry.module), registry) or type(entry.module).__qualname__,

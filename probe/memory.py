@@ -51,8 +51,10 @@ def unsupported(tensor: torch.Tensor) -> Optional[str]:
 class TensorWriter:
     """Collects tensors, then writes each storage that they use once, as far as they reach into it."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, shapes: bool = False) -> None:
+        """`shapes`: a tensor without data (meta) is one whose bytes are not written."""
         self.descriptor = descriptor
+        self.shapes = shapes
         self._numbers: Dict[int, int] = {}
         self._kept: List[torch.Tensor] = []  # keeps ids and pointers from being used again
         self._plain: List[Any] = []
@@ -62,7 +64,7 @@ class TensorWriter:
         if id(tensor) not in self._numbers:
             self._numbers[id(tensor)] = len(self._kept)
             self._kept.append(tensor)
-            self._plain.append(unsupported(tensor) or plain(tensor))
+            self._plain.append("shape" if self.shapes and tensor.device.type == "meta" else unsupported(tensor) or plain(tensor))
         return self._numbers[id(tensor)]
 
     def finish(self, written: Any = lambda number: True, discard: bool = False) -> List[Located]:
@@ -83,7 +85,8 @@ class TensorWriter:
             self._write(low, high - low, end, discard)
             end = -(-(end + high - low) // ALIGNMENT) * ALIGNMENT
         seal(self.descriptor)
-        return [{"unsupported": tensor} if isinstance(tensor, str) else locate(tensor, spans, places, written(number))
+        return [located_shape(self._kept[number]) if isinstance(tensor, str) and tensor == "shape" else {"unsupported": tensor}
+                if isinstance(tensor, str) else locate(tensor, spans, places, written(number))
                 for number, tensor in enumerate(self._plain)]
 
     def _write(self, address: int, size: int, at: int, discard: bool) -> None:
@@ -124,6 +127,11 @@ def reach(tensor: torch.Tensor) -> Tuple[int, int]:
 def span_key(tensor: torch.Tensor) -> Any:
     # Empty tensors have no memory: each is on its own.
     return id(tensor) if tensor.numel() == 0 else storage_of(tensor).data_ptr()
+
+
+def located_shape(tensor: torch.Tensor) -> Located:
+    return {"dtype": str(tensor.dtype), "shape": list(tensor.shape), "stride": list(tensor.stride()), "offset": 0,
+            "storage": None}
 
 
 def locate(tensor: torch.Tensor, spans: Any, places: Any, is_written: bool) -> Located:

@@ -65,7 +65,7 @@ def patch_module_calls(patches: Patches, tracer: Any) -> None:
     thread = threading.get_ident()
 
     def call_module(*args: Any, **kwargs: Any) -> Any:
-        if tracer.quiet or threading.get_ident() != thread:
+        if tracer.quiet or tracer.passing or threading.get_ident() != thread:
             return original(*args, **kwargs)
         depth = len(modules.running)
         running = tracer.begin_module(args, kwargs, sys._getframe(1))

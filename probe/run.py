@@ -1,4 +1,4 @@
-"""work: run. Constructs a model, gives it weights, and runs forward once."""
+"""work: run. Constructs a model, gives it weights, and runs forward once, and backward if its gradients are asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ContextManager, Dict, Iterator, List, Optional, Set, Tup
 import torch
 from torch.overrides import TorchFunctionMode
 
-from . import state, values
+from . import gradients, state, values
 from .describe import Loaded, argument_names, forward_arguments
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, read_all, unsupported
@@ -46,6 +46,8 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
         widen(model)
         tensors = [widened(tensor) for tensor in tensors]
         torch.set_default_dtype(torch.float64)
+    ends = gradients.Inputs(tensors) if work.get("gradients") else None
+    tensors = ends.given if ends is not None else tensors
     arguments, keywords = values.decode(work["args"], tensors), values.decode(work["kwargs"], tensors)
     model.train(work["mode"] == "train")
     if work.get("again"):
@@ -60,13 +62,17 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     loaded.seed(work["seed"])
     progress.stage = "forward"
     started = time.monotonic()
-    with torch.no_grad(), slow_path(model), traced(tracer, 1):
+    with torch.set_grad_enabled(ends is not None), slow_path(model), traced(tracer, 1):
         outputs = model(*arguments, **keywords)
     if device != "cpu":
         torch.cuda.synchronize()
     forward_seconds = time.monotonic() - started
     progress.stage = "outputs"
     trace = tracer.report(arguments, keywords, outputs, watch.kept()) if tracer is not None else None
+    if ends is not None:
+        progress.stage = "forward"
+        inputs = ends.named(work["input_names"], list(arguments) + list(keywords.values()))
+        outputs = gradients.of_outputs(outputs, inputs, model, work["weights"], work["seed"])
     writer = TensorWriter(files["outputs"])
     encoded = values.encode(outputs, writer.number)
     return {"outputs": encoded, "tensors": writer.finish(), "inputs_modified": watch.inputs_modified(),

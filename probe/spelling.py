@@ -54,6 +54,13 @@ RESHAPES_ITSELF = frozenset(TENSOR + name for name in (
     "data=", "unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "moveaxis_", "movedim_",
     "resize_", "resize_as_", "resize", "resize_as", "set_", "as_strided_", "rename_", "__setstate__", "real=", "imag=",
     "sparse_resize_", "sparse_resize_and_clear_"))
+# Kernels that refuse tensors of different devices before any operator is seen.
+ONE_DEVICE = frozenset(("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"))
+# What hands memory out of torch, or changes it where no operator is seen.
+OPAQUE = frozenset(TENSOR + name for name in ("apply_", "map_", "map2_", "numpy", "__array__", "__dlpack__", "const_data_ptr",
+                                              "__cuda_array_interface__"))
+# What tells Python values of a tensor without an operator.
+READS = frozenset(TENSOR + name for name in ("tolist", "numpy", "__array__", "data_ptr", "__dlpack__"))
 # Kernels that write running statistics, of which neither schema nor version tells: where the flag is that makes them,
 # its name and default, and where the statistics begin.
 RUNNING_STATISTICS = {FUNCTIONAL + "batch_norm": (5, "training", False, 1), "torch.batch_norm": (5, "training", False, 3),
@@ -63,13 +70,17 @@ RUNNING_STATISTICS = {FUNCTIONAL + "batch_norm": (5, "training", False, 1), "tor
 
 class Spelling:
     """How one function appears in a trace."""
-    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "statistics", "special")
+    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "statistics", "special", "reads", "one_device", "indexes", "opaque")
 
     def __init__(self, name: str, operator: bool) -> None:
         self.name = name
         self.operator = operator
         self.asked = name in ASKED
         self.reshapes = name in RESHAPES_ITSELF
+        self.reads = name in READS
+        self.opaque = name in OPAQUE
+        self.indexes = name in (TENSOR + "__getitem__", TENSOR + "__setitem__")
+        self.one_device = name.rsplit(".", 1)[-1] in ONE_DEVICE
         self.statistics = RUNNING_STATISTICS.get(name)
         self.special = self.reshapes or self.statistics is not None  # no version tells what it writes
         last = name.rsplit(".", 1)[-1]

@@ -49,6 +49,9 @@ class Tracer(TorchFunctionMode):
         self.frames = Frames(files, self.modules.number)
         self.calls: List[Dict[str, Any]] = []
         self.quiet = False  # while a recorded call runs, and while the tracer itself looks at tensors
+        self.recorder: Optional[Any] = None  # recorder.Recorder: sees the operators under the calls
+        self.answers: Dict[Any, Any] = {}  # attributes of tensors without data -> what a real run says
+        self.passing = False  # calls are not traced any more; the recorder still sees what is under them
         self._phase = 0
         self._inputs: Dict[int, int] = {}  # id of an input -> the number that it had before forward
         self._spellings: Dict[Any, Spelling] = {}
@@ -64,7 +67,7 @@ class Tracer(TorchFunctionMode):
         patches = Patches()
         try:
             patch_all(patches, self)
-            with self:
+            with self.recorder or contextlib.nullcontext(), self:
                 yield
         finally:
             patches.undo()
@@ -73,6 +76,13 @@ class Tracer(TorchFunctionMode):
 
     def set_root(self, model: torch.nn.Module) -> None:
         self.modules.set_root(model)
+
+    def record_operators(self, recorder: Any, answers: Dict[Any, Any]) -> None:
+        self.recorder, self.answers = recorder, answers
+
+    def current_call(self) -> int:
+        """The number that the call which is going on will have, or -1."""
+        return len(self.calls) if self.quiet else -1
 
     def close(self) -> None:
         """Lets go of what the trace holds in torch. Only report() may follow."""
@@ -115,21 +125,49 @@ class Tracer(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Optional[Dict[str, Any]] = None) -> Any:
         if kwargs is None:
             kwargs = {}
+        if func in self.answers and args[0].device.type == "meta":
+            return self.answers[func]
         if self.quiet:
             return func(*args, **kwargs)
         spelling = self._spellings.get(func)
         if spelling is None:
             spelling = self._spellings[func] = spell(func)
+        if self.passing:
+            return self._pass(spelling, func, args, kwargs)
         if not spelling.operator or spelling.asked and self.frames.asked_by_torch(sys._getframe(1)):
             return func(*args, **kwargs)
         if self._phase == FORWARD:
             return self._record(spelling, func, args, kwargs, sys._getframe(1))
         return self._record_alone(spelling, func, args, kwargs, sys._getframe(1))
 
+    def _pass(self, spelling: Spelling, func: Any, args: Any, kwargs: Dict[str, Any]) -> Any:
+        self.quiet = True
+        try:
+            output = func(*self._prepared(spelling, args), **kwargs)
+            self._tell(spelling, args, output)
+            return output
+        finally:
+            self.quiet = False
+
+    def _prepared(self, spelling: Spelling, args: Any) -> Any:
+        """The arguments, as a run on shapes alone needs them."""
+        if spelling.one_device and self.recorder is not None:
+            return self.recorder.without_data(args)
+        if spelling.indexes and self.recorder is not None and len(args) > 1:
+            return (args[0], self.recorder.index_of(args[1]), *args[2:])
+        return args
+
+    def _tell(self, spelling: Spelling, args: Any, output: Any) -> None:
+        """Tells the recorder what no operator shows."""
+        if self.recorder is not None and spelling.opaque:
+            self.recorder.events.append(["opaque", spelling.name])
+        if self.recorder is not None and (spelling.reads or spelling.name == "torch.Tensor.data="):
+            self.recorder.forget(args[0]) if output is None else self.recorder.read(args[0], output)
+
     def record_other(self, name: str, args: Any, kwargs: Dict[str, Any], frame: FrameType, call: Callable[..., Any],
                      subject: Any = None) -> Any:
         """A call that no mode sees (patches.py). `subject` is recorded as its first argument."""
-        if self.quiet:
+        if self.quiet or self.passing:
             return call(*args, **kwargs)
         spelling = self._spellings.get(name)
         if spelling is None:
@@ -172,6 +210,7 @@ class Tracer(TorchFunctionMode):
         running = self.modules.running
         flags = self._flags[grad_enabled() + 2 * self._autocast() + (4 if running and running[-1].module.training else 0)]
         was_quiet, self.quiet = self.quiet, True
+        args = self._prepared(spelling, args)
         try:
             output = func(*args, **kwargs) if kwargs else func(*args)
         finally:
@@ -186,6 +225,7 @@ class Tracer(TorchFunctionMode):
             for tensor, number, _ in used:
                 if number in written:
                     self.tensors.refresh(tensor, origin)
+        self._tell(spelling, args, output)
         if output is None and spelling.reshapes:  # x.data = y: x is another tensor now
             o = self.tensors.entry(args[0])[2]
         else:

@@ -1,5 +1,5 @@
 /* Syntax trees by the interpreter that will run the files: work "syntax" in a cell. */
-#include "probe.h"
+#include "zygote.h"
 
 enum { PARSE_SECONDS = 60 };
 
@@ -61,5 +61,5 @@ static Status parse(void *context, Arena *arena, const Source *sources, size_t c
 }
 
 Parser probe_parser(Probe *probe) {
-    return (Parser){.parse = parse, .context = probe};
+    return (Parser){.parse = parse, .context = probe->parser != NULL ? probe->parser : probe};
 }

@@ -78,6 +78,8 @@ json_t *sandbox_to_json(const SandboxReport *report);
 typedef struct ProbeOptions {
     const char *interpreter; /* Interpreter.path */
     bool needs_torch;
+    bool parse_ahead; /* probe_start returns at once, and files may be parsed; probe_ready waits for the rest
+                       */
     double start_timeout; /* seconds that importing torch may take; 0: 120 */
     bool require_sandbox; /* cells in which seccomp, landlock or limits isn't on are refused with an error */
 } ProbeOptions;
@@ -111,6 +113,9 @@ const SandboxReport *probe_sandbox(const Probe *probe);
 MUST_USE Status probe_preload(Probe *probe, const char *const *statements, size_t count, Error *error);
 /* Ends the zygote and every cell, and waits for it. Reports and their JSON are gone afterwards, memory
  * files are not. NULL does nothing. */
+/* Waits until torch is imported; without `parse_ahead` there is nothing to wait for. Before it, only
+ * probe_parser may be used. */
+MUST_USE Status probe_ready(Probe *probe, Error *error);
 void probe_stop(Probe *probe);
 /* Parses by this probe's interpreter, in cells. Valid until probe_stop. */
 Parser probe_parser(Probe *probe);

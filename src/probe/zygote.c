@@ -148,22 +148,30 @@ static Status read_hello(Probe *probe, json_t *frame, double started, Error *err
     return STATUS_OK;
 }
 
+Status probe_ready(Probe *probe, Error *error) {
+    if (probe->greeted)
+        return STATUS_OK;
+    double seconds = probe->options.start_timeout > 0 ? probe->options.start_timeout : START_SECONDS;
+    json_t *frame = NULL;
+    if (wire_receive(&probe->reader, "probe", probe->started + seconds, &frame, error) != STATUS_OK)
+        return zygote_failed(probe, error->cause[0] == '\0' ? "the probe did not start" : error->cause,
+                             error);
+    probe->greeted = true;
+    return read_hello(probe, frame, probe->started, error);
+}
+
 Status probe_start(Arena *arena, const ProbeOptions *options, Probe **result, Error *error) {
-    double started = now_seconds();
-    double seconds = options->start_timeout > 0 ? options->start_timeout : START_SECONDS;
     Probe *probe = ARENA_NEW(arena, Probe);
-    *probe = (Probe){.arena = arena, .options = *options, .socket = -1, .log = -1};
+    *probe = (Probe){.arena = arena, .options = *options, .socket = -1, .log = -1, .started = now_seconds()};
     probe->options.interpreter = arena_strdup(arena, options->interpreter);
     Status status = start_process(probe, error);
-    json_t *frame = NULL;
-    if (status == STATUS_OK) {
-        status = wire_receive(&probe->reader, "probe", started + seconds, &frame, error);
-        if (status != STATUS_OK)
-            status = zygote_failed(probe, error->cause[0] == '\0' ? "the probe did not start" : error->cause,
-                                   error);
+    if (status == STATUS_OK && options->parse_ahead) {
+        const ProbeOptions parser = {.interpreter = options->interpreter,
+                                     .require_sandbox = options->require_sandbox};
+        status = probe_start(arena, &parser, &probe->parser, error);
+    } else if (status == STATUS_OK) {
+        status = probe_ready(probe, error);
     }
-    if (status == STATUS_OK)
-        status = read_hello(probe, frame, started, error);
     if (status != STATUS_OK) {
         probe_stop(probe);
         return status;
@@ -196,6 +204,7 @@ Status probe_preload(Probe *probe, const char *const *statements, size_t count, 
 void probe_stop(Probe *probe) {
     if (probe == NULL)
         return;
+    probe_stop(probe->parser);
     for (Cell *cell = probe->cells; cell != NULL; cell = cell->next)
         cell_free(cell);
     if (probe->pid > 0) {

@@ -18,7 +18,10 @@ struct Probe {
     SandboxReport sandbox;
     Cell *cells; /* every cell ever started, newest first */
     int cells_started;
-    bool broken; /* it doesn't answer: it is dead, and the kernel has killed its cells */
+    bool greeted; /* its hello was read */
+    double started;
+    Probe *parser; /* one without torch, that parses while this one imports it; or NULL */
+    bool broken;   /* it doesn't answer: it is dead, and the kernel has killed its cells */
 };
 
 typedef enum CellPhase {

@@ -1,0 +1,233 @@
+"""work: record. What a model does, operator by operator: on shapes alone, or on real tensors; and the inputs for it."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+
+from . import shapes, state, values
+from .describe import Loaded, argument_names, describe_state, forward_arguments, own_inputs
+from .failure import Progress
+from .memory import TensorReader, TensorWriter, read_all
+from .recorder import MOST_EVENTS, Recorder
+from .registry import FileRegistry
+from .run import slow_path, traced
+from .tracer import Tracer
+from .wire import clean
+
+
+def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
+    """work: inputs. The program's own inputs; floating tensors that stand for shapes alone are not written."""
+    loaded = Loaded(work, files, FileRegistry(work["program"], read_all(files["bundle"])), progress)
+    progress.stage = "inputs"
+    loaded.seed(work["seed"])
+    recorder = Recorder(True, lambda: -1)
+    shapes.put_stand_ins()
+    try:
+        with recorder:
+            arguments, keywords = own_inputs(loaded)
+    except Exception:  # they need numbers
+        loaded.seed(work["seed"])
+        arguments, keywords = own_inputs(loaded)
+    writer = TensorWriter(files["inputs"], shapes=True)
+    written: List[bool] = []
+
+    def number(tensor: torch.Tensor) -> int:
+        found = writer.number(tensor)
+        if found == len(written):
+            written.append(not (tensor.is_floating_point() or tensor.is_complex()))
+        return found
+
+    init_tensors = TensorWriter(files["outputs"])
+    init = {"init_inputs": values.encode(loaded.arguments, init_tensors.number),
+            "init_kwargs": values.encode(loaded.keywords, init_tensors.number), "tensors": init_tensors.finish()}
+    encoded = {"args": values.encode(arguments, number), "kwargs": values.encode(keywords, number)}
+    return {"trials": [dict(encoded, seed=work["seed"], tensors=writer.finish(lambda index: written[index]))], **init,
+            "has_init_inputs": hasattr(loaded.module, "get_init_inputs")}
+
+
+def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
+    if work["symbolic"]:
+        gc.disable()  # no element is kept alive by what would be collected, and the cell ends with this
+    registry = FileRegistry(work["program"], read_all(files["bundle"]))
+    tracer = Tracer(registry)
+    recorder = make_recorder(tracer, work["symbolic"])
+    with traced(tracer, 0):
+        loaded = Loaded(work, files, registry, progress)
+    init_tensors = TensorWriter(files["outputs"])
+    init = {"init_inputs": values.encode(loaded.arguments, init_tensors.number),
+            "init_kwargs": values.encode(loaded.keywords, init_tensors.number)}
+    loaded.construct(traced(tracer, 0))
+    model = loaded.model
+    progress.stage = "weights"
+    if not work["symbolic"]:
+        state.place_weights(model, {row["key"]: row["tensor"] for row in work["weights"]}, files.get("weights"), "cpu")
+    described = {"state": [], "attributes": [], "tensors": init_tensors.finish()} if not work["describe"] else \
+        dict(describe_state(model, registry, files["weights"], False, discard=False), tensors=init_tensors.finish())
+    for entry in state.entries(model):  # no graph of gradients is built, and grad mode is what the model makes it
+        if entry.tensor.requires_grad and entry.tensor.is_leaf:
+            entry.tensor.requires_grad_(False)
+    progress.stage = "forward"
+    sections: List[Dict[str, Any]] = []
+    trace: Optional[Dict[str, Any]] = None
+    for trial in work["trials"]:
+        if sections and len(recorder.events) * (len(sections) + 1) > MOST_EVENTS * len(sections):
+            break  # the others would not fit: it is said that they are missing
+        section, report = record_call(loaded, tracer, recorder, work, trial, files.get("inputs"), not sections)
+        sections.append(section)
+        trace = trace or report
+    return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
+            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init, "trials": [],
+            "forward": {"arguments": forward_arguments(model)}, "random_construction": loaded.initial_values_matter,
+            "construct_seconds": loaded.seconds, **described}
+
+
+def make_recorder(tracer: Tracer, symbolic: bool) -> Recorder:
+    answers: Dict[Any, Any] = {}
+    if symbolic:
+        shapes.put_stand_ins()
+        answers = {torch.Tensor.device.__get__: torch.device("cpu"), torch.Tensor.is_meta.__get__: False,  # type: ignore[attr-defined]
+                   torch.Tensor.is_cpu.__get__: True, torch.Tensor.get_device: -1}  # type: ignore[attr-defined]
+    recorder = Recorder(symbolic, tracer.current_call)
+    tracer.record_operators(recorder, answers)
+    return recorder
+
+
+def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, work: Dict[str, Any], trial: Dict[str, Any],
+                descriptor: Optional[int], first: bool) -> Tuple[Dict[str, Any], Optional[Dict[str, Any]]]:
+    """One call of forward. The first must not fail, and is traced; the others go by what the first has left."""
+    model = loaded.model
+    tensors = input_tensors(trial["tensors"], descriptor, work["symbolic"])
+    arguments, keywords = values.decode(trial["args"], tensors), values.decode(trial["kwargs"], tensors)
+    loaded.seed(work["seed"])
+    model.train(trial["mode"] == "train")
+    kept = Kept(model)
+    name_ends(tracer if first else None, recorder, model, arguments, keywords)
+    if not first:
+        recorder.calls = no_call
+        tracer.passing = True
+    section: Dict[str, Any] = {"name": trial["name"], "raised": None}
+    outputs = None
+    try:
+        with slow_path(model), traced(tracer, 1):
+            outputs = model(*arguments, **keywords)
+    except Exception as cause:
+        if first:
+            raise
+        section["raised"] = clean("%s: %s" % (type(cause).__name__, cause))[:500]
+    left = kept.left() if section["raised"] is None else []
+    section.update(recorder.section(outputs, left))
+    report = tracer.report(arguments, keywords, outputs, left) if first else None
+    if report is not None:
+        report["calls"], report["module_calls"] = list(report["calls"]), list(report["module_calls"])
+        report["tensors"], report["makers"] = list(report["tensors"]), list(report["makers"])
+        report["modules"] = list(report["modules"])
+    return section, report
+
+
+def no_call() -> int:
+    return -1
+
+
+class Kept:
+    """Tells what forward has left in plain attributes."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model = model
+        self.before = [kept.tensor for kept in state.attributes(model)]
+
+    def left(self) -> List[Tuple[str, torch.Tensor]]:
+        known = {id(tensor) for tensor in self.before}
+        return [((kept.path + "." if kept.path else "") + kept.name, kept.tensor) for kept in state.attributes(self.model)
+                if id(kept.tensor) not in known]
+
+
+def input_tensors(table: List[Dict[str, Any]], descriptor: Optional[int], symbolic: bool) -> List[torch.Tensor]:
+    """On shapes alone, floating ones have no data; integers and booleans keep theirs, so that code may look at them."""
+    reader = TensorReader(descriptor)
+    return [shape_only(located) if symbolic and (located["storage"] is None or is_floating(located))
+            else reader.tensor(located) if fits(located) else repeated(located, reader) for located in table]
+
+
+def fits(located: Dict[str, Any]) -> bool:
+    """A size that was tried may reach past what the sample wrote."""
+    last = sum((size - 1) * stride for size, stride in zip(located["shape"], located["stride"]))
+    return (located["offset"] + last + 1) * item_size(dtype_of(located)) <= located["storage"]["size"]
+
+
+def item_size(dtype: torch.dtype) -> int:
+    return torch.empty(0, dtype=dtype).element_size()
+
+
+def repeated(located: Dict[str, Any], reader: TensorReader) -> torch.Tensor:
+    """As many elements as the shape asks for, of those that the sample has."""
+    there = located["storage"]["size"] // item_size(dtype_of(located)) - located["offset"]
+    count = 1
+    for size in located["shape"]:
+        count *= size
+    if there <= 0:
+        return torch.zeros(located["shape"], dtype=dtype_of(located))
+    flat = reader.tensor(dict(located, shape=[there], stride=[1]))
+    return flat[torch.arange(count) % there].reshape(located["shape"])
+
+
+def dtype_of(located: Dict[str, Any]) -> torch.dtype:
+    dtype: torch.dtype = getattr(torch, located["dtype"].split(".")[-1])
+    return dtype
+
+
+def is_floating(located: Dict[str, Any]) -> bool:
+    return dtype_of(located).is_floating_point or dtype_of(located).is_complex
+
+
+def shape_only(located: Dict[str, Any]) -> torch.Tensor:
+    return torch.empty_strided(located["shape"], located["stride"], dtype=dtype_of(located), device="meta")
+
+
+def name_ends(trace: Optional[Tracer], recorder: Recorder, model: torch.nn.Module, arguments: List[Any],
+              keywords: Dict[str, Any]) -> None:
+    """Tells where the tensors that forward begins with come from."""
+    recorder.begin_forward()
+    if trace is not None:
+        trace.set_root(model)
+    keys: Dict[Any, Tuple[torch.Tensor, str, List[str]]] = {}
+    states = set()
+    for entry in state.entries(model):
+        if trace is not None:
+            trace.name_state(entry.key, entry.kind, entry.tensor, True)
+        identity = state_identity(entry.tensor)
+        keys.setdefault(identity, (entry.tensor, entry.kind, []))[2].append(entry.key)
+        if not is_known(entry):
+            states.add(identity)
+    for identity, (tensor, kind, names) in keys.items():
+        recorder.name_state(tensor, kind, names, identity not in states)
+    names = argument_names(arguments, keywords, forward_arguments(model))
+    for name, value in zip(names, list(arguments) + list(keywords.values())):
+        for path, tensor in state.tensors_in(value, name, 8):
+            if trace is not None:
+                trace.name_input(path, tensor)
+            recorder.name_input(tensor, path)
+
+
+def is_known(entry: state.Entry) -> bool:
+    """A buffer that is filled from known values at construction, and no checkpoint fills otherwise (policy.md, "Buffers")."""
+    tensor = entry.tensor
+    if type(entry.module).__module__.startswith("torch.") or entry.kind == "parameter":
+        return False
+    if not (entry.persistent and tensor.is_floating_point()):
+        return True
+    if tensor.device.type == "meta":
+        return False
+    low, high = (float(tensor.min()), float(tensor.max())) if tensor.numel() else (0.0, 0.0)
+    mask = (low, high) == (0.0, 1.0) or (low, high) == (-float("inf"), 0.0)
+    return mask and bool(((tensor == low) | (tensor == high)).all())
+
+
+def state_identity(tensor: torch.Tensor) -> Any:
+    """As state.identity, for tensors without data too."""
+    if tensor.device.type != "meta":
+        return state.identity(tensor)
+    storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
+    return storage._cdata, tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype
