@@ -6,6 +6,9 @@
 
 /* Each takes argv from the subcommand's name on and returns the exit status: 0 PASS, 1 FAIL, 2 ERROR. */
 int step_main(int count, char **arguments);
+int trace_main(int count, char **arguments);
+int diff_main(int count, char **arguments);
+int weights_main(int count, char **arguments);
 int lint_main(int count, char **arguments);
 int doctor_main(int count, char **arguments);
 

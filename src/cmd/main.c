@@ -13,6 +13,9 @@ typedef struct Command {
 
 static const Command COMMANDS[] = {
     {"step", step_main, "verify one step: a refactored file against its parent"},
+    {"trace", trace_main, "what one component does: its torch calls, or its graph of operators"},
+    {"diff", diff_main, "two components: proved equal, or where they first part"},
+    {"weights", weights_main, "the weight map of a step, by proof"},
     {"lint", lint_main, "the anti-cheat rules on source alone; needs no torch"},
     {"doctor", doctor_main, "interpreter, torch, devices, sandbox: what works here and what to do"},
 };

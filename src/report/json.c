@@ -233,6 +233,65 @@ static json_t *timings_json(const StepResult *result) {
     return object;
 }
 
+static json_t *place_json(Place place) {
+    if (place.file == NULL)
+        return json_null();
+    json_t *object = json_object();
+    set(object, "file", json_string(place.file));
+    set(object, "line", place.line > 0 ? json_integer(place.line) : json_null());
+    return object;
+}
+
+static void add_narrowed(json_t *list, const char *const *claims, const char *const *rules, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        json_t *item = json_object();
+        set(item, "rule", json_string(rules[i]));
+        set(item, "claim", json_string(claims[i]));
+        append(list, item);
+    }
+}
+
+/* Everything by which the verdict holds less widely than it could. */
+static json_t *narrowed_json(const StepResult *result) {
+    json_t *list = json_array();
+    add_narrowed(list, result->assumptions, result->assumption_rules, result->assumption_count);
+    if (result->proof.proved)
+        add_narrowed(list, result->proof.narrowed, result->proof.narrowed_by, result->proof.narrowed_count);
+    for (size_t i = 0; result->proof.proved && i < result->proof.condition_count; i++)
+        add_narrowed(list, &result->proof.conditions[i], (const char *const[]){"soundness 12"}, 1);
+    return list;
+}
+
+json_t *report_proof_json(const ProofResult *proof) {
+    json_t *object = json_object(), *narrowed = json_array(), *bindings = json_array();
+    set(object, "status",
+        json_string(proof->proved      ? "proved"
+                    : proof->attempted ? "not proved"
+                                       : "not attempted"));
+    set(object, "recorded",
+        proof->attempted ? json_string(proof->symbolic ? "shapes" : "real tensors") : json_null());
+    set(object, "why_not", text_or_null(proof->why_not));
+    set(object, "cause", text_or_null(proof->cause));
+    set(object, "original_place", place_json(proof->original_place));
+    set(object, "refactored_place", place_json(proof->place));
+    set(object, "original_frame", text_or_null(proof->original_frame));
+    set(object, "refactored_frame", text_or_null(proof->frame));
+    set(object, "shapes", names_json(proof->shapes, proof->shape_count));
+    set(object, "conditions", names_json(proof->conditions, proof->condition_count));
+    add_narrowed(narrowed, proof->narrowed, proof->narrowed_by, proof->narrowed_count);
+    set(object, "narrowed", narrowed);
+    for (size_t i = 0; i < proof->binding_count; i++)
+        if (proof->bindings[i].free)
+            append(bindings, json_string(proof->bindings[i].original));
+    set(object, "free_by_symmetry", bindings);
+    set(object, "operators", json_integer((json_int_t)proof->operators));
+    return object;
+}
+
+const char *report_method(const StepResult *result) {
+    return result->verdict != VERDICT_PASS ? NULL : result->proof.proved ? "proved" : "tested";
+}
+
 json_t *report_step_json(const StepResult *result, const char *timestamp) {
     Arena *arena = arena_new();
     json_t *object = json_object();
@@ -247,12 +306,14 @@ json_t *report_step_json(const StepResult *result, const char *timestamp) {
     set(object, "anticheat", anticheat_json(arena, result));
     set(object, "weight_transfer", weights_json(result));
     set(object, "numerical_comparison", numbers_json(result));
-    set(object, "method", result->verdict == VERDICT_PASS ? json_string("tested") : json_null());
+    set(object, "method", text_or_null(report_method(result)));
+    set(object, "proof", report_proof_json(&result->proof));
     set(object, "perturbed", perturbed_json(result));
     set(object, "findings", findings_json(result->findings));
     set(object, "assumptions", names_json(result->assumptions, result->assumption_count));
+    set(object, "narrowed", narrowed_json(result));
     set(object, "allowed_imports", names_json(result->allowed_imports, result->allowed_import_count));
-    set(object, "rigor", json_string("standard"));
+    set(object, "rigor", json_string(rigor_name(result->rigor)));
     set(object, "device", text_or_null(result->device));
     set(object, "sandbox", sandbox_to_json(&result->sandbox));
     set(object, "versions", versions_json(result));

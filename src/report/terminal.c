@@ -76,7 +76,7 @@ static const char *weights_text(Arena *arena, const StepResult *result) {
 
 static const char *numbers_text(Arena *arena, const StepResult *result) {
     if (result->numbers == PART_NOT_REACHED)
-        return "not reached";
+        return result->proof.proved ? "not needed" : "not reached";
     size_t failed = 0, perturbed = result->trial_count - result->seeded_count;
     double worst = NAN;
     for (size_t i = 0; i < result->trial_count; i++) {
@@ -91,9 +91,23 @@ static const char *numbers_text(Arena *arena, const StepResult *result) {
     if (failed > 0)
         return arena_printf(arena, "%zu of %zu trials failed; max diff %.3g (rtol %.3g, atol %.3g)", failed,
                             result->trial_count, worst, result->tolerance.rtol, result->tolerance.atol);
+    if (perturbed == 0)
+        return arena_printf(arena, "%zu seeds; max diff %.3g (rtol %.3g, atol %.3g)", result->seeded_count,
+                            result->max_diff, result->tolerance.rtol, result->tolerance.atol);
     return arena_printf(arena, "%zu seeds and %zu perturbed trials; max diff %.3g (rtol %.3g, atol %.3g)",
                         result->seeded_count, perturbed, result->max_diff, result->tolerance.rtol,
                         result->tolerance.atol);
+}
+
+static const char *proof_text(Arena *arena, const ProofResult *proof) {
+    if (!proof->attempted)
+        return "not attempted";
+    if (!proof->proved)
+        return arena_printf(arena, "not proved: %s",
+                            text_printable(arena, proof->why_not, strlen(proof->why_not)));
+    return arena_printf(arena,
+                        "the same computation for all weights and inputs of these shapes (%zu operators)",
+                        proof->operators);
 }
 
 static const char *place_text(Arena *arena, Place place) {
@@ -153,6 +167,11 @@ static void put_notes(const View *view, Arena *arena, const StepResult *result) 
     for (size_t i = 0; i < result->findings->count; i++)
         if (result->findings->items[i].severity == SEVERITY_NOTE)
             fprintf(view->stream, "  note: %s\n", finding_text(arena, &result->findings->items[i]));
+    for (size_t i = 0; i < result->proof.narrowed_count && result->proof.proved; i++)
+        fprintf(view->stream, "  narrowed: %s (%s)\n", result->proof.narrowed[i],
+                result->proof.narrowed_by[i]);
+    for (size_t i = 0; i < result->proof.condition_count && result->proof.proved; i++)
+        fprintf(view->stream, "  where: %s\n", result->proof.conditions[i]);
     for (size_t i = 0; i < result->assumption_count; i++)
         fprintf(view->stream, "  assumed: %s\n", result->assumptions[i]);
     for (size_t i = 0; i < result->allowed_import_count; i++)
@@ -166,7 +185,7 @@ static void put_notes(const View *view, Arena *arena, const StepResult *result) 
 static void put_verdict(const View *view, Arena *arena, const StepResult *result) {
     put(view, result->verdict == VERDICT_PASS ? TINT_GOOD : TINT_BAD, verdict_name(result->verdict));
     if (result->verdict == VERDICT_PASS)
-        fprintf(view->stream, "  tested%s, in %.1f s\n",
+        fprintf(view->stream, "  %s%s, in %.1f s\n", report_method(result),
                 result->anticheat == PART_SKIPPED ? ", anti-cheat skipped" : "", result->seconds.total);
     else
         fprintf(
@@ -182,6 +201,11 @@ void report_step(const View *view, const StepResult *result) {
         fprintf(view->stream, " against %s\n\n", result->original_file);
         put_part(view, "anti-cheat", result->anticheat, anticheat_text(arena, result));
         put_part(view, "weights", result->weights, weights_text(arena, result));
+        put_part(view, "proof",
+                 result->proof.proved      ? PART_PASSED
+                 : result->proof.attempted ? PART_SKIPPED
+                                           : PART_NOT_REACHED,
+                 proof_text(arena, &result->proof));
         put_part(view, "numbers", result->numbers, numbers_text(arena, result));
         put_notes(view, arena, result);
         fputc('\n', view->stream);

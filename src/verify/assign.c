@@ -3,22 +3,18 @@
 
 #include <string.h>
 
-/* The map that was named, or weight_map.json beside the refactored file; none is no error. */
-static Status read_map(StepState *step, WeightMap *map, bool *found, Error *error) {
+Status step_read_map(StepState *step, Error *error) {
     const StepOptions *options = step->options;
     const char *path = options->weight_map;
-    if (path == NULL) {
+    if (path == NULL)
         path = path_join(step->arena, path_directory(step->arena, options->refactored), "weight_map.json");
-        *found = file_exists(path);
-    } else {
-        *found = true;
-    }
+    if (options->weight_map == NULL && !file_exists(path))
+        return STATUS_OK; /* none is no error */
     Bytes bytes;
-    if (!*found)
-        return STATUS_OK;
+    step->has_map = true;
     if (file_read(step->arena, path, 64 << 20, &bytes, error) != STATUS_OK)
         return STATUS_ERROR;
-    return weight_map_parse(step->arena, bytes, path, map, error);
+    return weight_map_parse(step->arena, bytes, path, &step->map, error);
 }
 
 static void close_weights(StepState *step) {
@@ -67,18 +63,14 @@ Status step_perturb_weights(StepState *step, Error *error) {
 Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
     step_tell(step, "assigning weights");
     StepResult *result = step->result;
-    WeightMap map = {0};
-    bool has_map = false;
     *go_on = false;
-    if (read_map(step, &map, &has_map, error) != STATUS_OK)
-        return STATUS_ERROR;
     size_t before = findings_count(result->findings, SEVERITY_VIOLATION);
     step->assignment = ARENA_NEW(step->arena, Assignment);
     weights_assign(step->arena, &step->original_description.state, &step->candidate_description.state,
-                   has_map ? &map : NULL, step->assignment, result->findings);
+                   step->has_map ? &step->map : NULL, step->assignment, result->findings);
     result->assignment = step->assignment;
-    result->assumptions = step->assignment->assumptions;
-    result->assumption_count = step->assignment->assumption_count;
+    for (size_t i = 0; i < step->assignment->assumption_count; i++)
+        step_narrow(step, "policy, buffers", step->assignment->assumptions[i]);
     result->weights =
         findings_count(result->findings, SEVERITY_VIOLATION) > before ? PART_FAILED : PART_PASSED;
     step->original_weights = weights_layout_original(&step->original_description.state);

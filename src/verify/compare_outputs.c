@@ -16,6 +16,7 @@ typedef struct Walk {
     } leaves;
     Findings *findings;
     bool matches;
+    double largest; /* finite element of all the original's gradients */
 } Walk;
 
 enum { DEEPEST = 100 };
@@ -36,6 +37,7 @@ static OutputComparison *add_leaf(Walk *walk, const char *path, const char *dtyp
                                .dtype = dtype,
                                .shape_match = true,
                                .dtype_match = true,
+                               .scale = 1,
                                .matches = true};
     return leaf;
 }
@@ -53,6 +55,30 @@ static const char *numbers_problem(Arena *arena, const Comparison *numbers) {
     return arena_printf(arena, "%lld of %lld elements differ%s; worst at [%s]: original %s, refactored %s",
                         (long long)numbers->mismatches, (long long)numbers->element_count, by, index.data,
                         worst->original_text, worst->candidate_text);
+}
+
+/* The largest of its finite elements. */
+static double largest_of(const TensorView *tensor, unsigned threads) {
+    static const int64_t strides[TENSOR_RANK_MAX];
+    static const uint64_t zero[2];
+    TensorView zeros = *tensor;
+    zeros.data = zero;
+    zeros.stride = strides;
+    zeros.offset = 0;
+    Comparison against_zero;
+    tensor_compare(tensor, &zeros, (Tolerance){0, 0}, threads, &against_zero);
+    return against_zero.nonfinite_mismatches > 0 && against_zero.max_abs == 0 ? INFINITY
+                                                                              : against_zero.max_abs;
+}
+
+/* The elements of a gradient are sums of many, that cancel: they are held against the largest of them. Where
+ * all of a gradient cancels (the bias of a key), against a part of the model's largest. */
+static Tolerance gradient_tolerance(const Walk *walk, const TensorView *original, OutputComparison *leaf) {
+    enum { MORE = 10, PART = 1000 };
+    const double largest = largest_of(original, walk->threads);
+    leaf->scale = fmax(isfinite(largest) ? largest : 0, walk->largest / PART);
+    leaf->scale = leaf->scale > 0 ? leaf->scale : 1;
+    return (Tolerance){walk->tolerance.rtol * MORE, walk->tolerance.rtol * MORE * leaf->scale};
 }
 
 static void compare_tensors(Walk *walk, const char *path, TensorId theirs, TensorId ours) {
@@ -75,7 +101,9 @@ static void compare_tensors(Walk *walk, const char *path, TensorId theirs, Tenso
                             dtype_info(a->dtype)->torch_name, dtype_info(b->dtype)->torch_name));
         return;
     }
-    tensor_compare(a, b, walk->tolerance, walk->threads, &leaf->numbers);
+    const Tolerance tolerance =
+        walk->original->gradients ? gradient_tolerance(walk, a, leaf) : walk->tolerance;
+    tensor_compare(a, b, tolerance, walk->threads, &leaf->numbers);
     leaf->compared = true;
     if (leaf->numbers.mismatches == 0)
         return;
@@ -188,6 +216,42 @@ static void compare_values(Walk *walk, const char *path, const Value *a, const V
     }
 }
 
+/* Gets a gradient on one side only. One of zeros is none. */
+static void compare_reach(Walk *walk, const char *path, const RunOutputs *side, const Value *given) {
+    const TensorView *tensor = &side->tensors[given->tensor.number];
+    OutputComparison *leaf = add_leaf(walk, path, dtype_info(tensor->dtype)->torch_name);
+    if (largest_of(tensor, walk->threads) == 0)
+        return;
+    leaf->matches = walk->matches = false;
+    leaf->problem = side == walk->original
+                        ? "none gets there in the refactored: it is the original forward only"
+                        : "none gets there in the original";
+}
+
+static void compare_gradients(Walk *walk) {
+    static const Value none = {.kind = VALUE_NONE};
+    const Value *a = &walk->original->outputs, *b = &walk->candidate->outputs;
+    Table *ours = table_new(walk->arena);
+    for (size_t i = 0; b->kind == VALUE_DICT && i < mapping_count(b); i++)
+        table_put(ours, item_key(walk->arena, b, i), (void *)mapping_item(b, i));
+    for (size_t i = 0; i < walk->original->tensor_count; i++) {
+        const double largest = largest_of(&walk->original->tensors[i], walk->threads);
+        walk->largest = isfinite(largest) ? fmax(walk->largest, largest) : walk->largest;
+    }
+    for (size_t i = 0; a->kind == VALUE_DICT && i < mapping_count(a); i++) {
+        const Value *key = &a->list.items[2 * i], *theirs = mapping_item(a, i);
+        const Value *other = table_get(ours, item_key(walk->arena, a, i));
+        const char *path = key->kind == VALUE_STR ? key->text.data : "";
+        other = other == NULL ? &none : other;
+        if (theirs->kind == VALUE_TENSOR && other->kind == VALUE_TENSOR)
+            compare_tensors(walk, path, theirs->tensor, other->tensor);
+        else if (theirs->kind == VALUE_TENSOR)
+            compare_reach(walk, path, walk->original, theirs);
+        else if (other->kind == VALUE_TENSOR)
+            compare_reach(walk, path, walk->candidate, other);
+    }
+}
+
 bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs *candidate,
                      Tolerance tolerance, unsigned threads, OutputComparison **comparisons, size_t *count,
                      Findings *findings) {
@@ -198,7 +262,10 @@ bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs 
                  .threads = threads,
                  .findings = findings,
                  .matches = true};
-    compare_values(&walk, "out", &original->outputs, &candidate->outputs, 0);
+    if (original->gradients)
+        compare_gradients(&walk);
+    else
+        compare_values(&walk, "out", &original->outputs, &candidate->outputs, 0);
     *comparisons = walk.leaves.items;
     *count = walk.leaves.count;
     return walk.matches;

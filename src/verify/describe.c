@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool defines_function(const Program *program, const char *name) {
+bool program_defines(const Program *program, const char *name) {
     const Field *body = node_field(program->items[0]->tree.module, FIELD_body);
     for (size_t i = 0; body != NULL && i < body->count; i++)
         if (body->items[i] != NULL && body->items[i]->kind == NODE_FunctionDef &&
@@ -120,16 +120,40 @@ static Status walk_inputs(ShapeCheck *check, const Description *description, Err
     return STATUS_OK;
 }
 
-/* The guide: no dimension may be reduced. The candidate's own get_inputs() must have the original's shapes.
- */
-static Status compare_dimensions(StepState *step, Error *error) {
-    if (step->candidate_description.trial_count == 0)
+Status step_compare_dimensions(StepState *step, const Description *original, const Description *candidate,
+                               Error *error) {
+    if (candidate->trial_count == 0)
         return STATUS_OK;
     ShapeCheck check = {.step = step, .theirs = table_new(step->arena), .record = true};
-    if (walk_inputs(&check, &step->original_description, error) != STATUS_OK)
+    if (walk_inputs(&check, original, error) != STATUS_OK)
         return STATUS_ERROR;
     check.record = false;
-    return walk_inputs(&check, &step->candidate_description, error);
+    return walk_inputs(&check, candidate, error);
+}
+
+/* Callers name arguments, and leave out those with a default (soundness 7). */
+void step_compare_arguments(StepState *step) {
+    const json_t *ours =
+        json_object_get(json_object_get(step->candidate_description.done, "forward"), "arguments");
+    const json_t *theirs =
+        json_object_get(json_object_get(step->original_description.done, "forward"), "arguments");
+    for (size_t i = 0; i < json_array_size(theirs); i++) {
+        const json_t *one = json_array_get(theirs, i), *other = json_array_get(ours, i);
+        const char *name = json_string_value(json_object_get(one, "name"));
+        const char *found = json_string_value(json_object_get(other, "name"));
+        if (name == NULL || (json_equal(one, other) && other != NULL))
+            continue;
+        name = text_printable(step->arena, name, strlen(name));
+        const char *what = found == NULL ? "is missing"
+                           : strcmp(found, json_string_value(json_object_get(one, "name"))) == 0
+                               ? "has another kind or default"
+                               : arena_printf(step->arena, "is called %s here",
+                                              text_printable(step->arena, found, strlen(found)));
+        step_narrow(
+            step, "soundness 7",
+            arena_printf(step->arena, "called as the sample is: forward's argument %s %s", name, what));
+        return;
+    }
 }
 
 Status step_describe(StepState *step, bool *go_on, Error *error) {
@@ -152,13 +176,13 @@ Status step_describe(StepState *step, bool *go_on, Error *error) {
                          step->original_description.trial_count, options->trial_count);
     if (preload_modules(step, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (!defines_function(&step->candidate.program, "get_init_inputs"))
+    if (!program_defines(&step->candidate.program, "get_init_inputs"))
         step->candidate_init = &step->original_description.init;
-    if (describe_candidate(step, defines_function(&step->candidate.program, "get_inputs"), error) !=
-        STATUS_OK)
+    if (describe_candidate(step, program_defines(&step->candidate.program, "get_inputs"), error) != STATUS_OK)
         return STATUS_ERROR;
     step->described = true;
     step->result->seconds.construct = seconds_now() - start;
     *go_on = true;
-    return compare_dimensions(step, error);
+    step_compare_arguments(step);
+    return step_compare_dimensions(step, &step->original_description, &step->candidate_description, error);
 }

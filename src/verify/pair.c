@@ -43,9 +43,13 @@ Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *
                       .trace = request->trace,
                       .float64 = request->float64,
                       .again = request->again,
+                      .gradients = request->gradients
+                                       ? json_object_get(step->original_description.done, "input_names")
+                                       : NULL,
                       .initialise = step->original_description.random_construction};
     Work theirs = {0}, ours = {0};
-    const bool at_once = step->peak <= largest_at_once;
+    const uint64_t kept_for_backward = request->gradients ? 3 : 1;
+    const bool at_once = step->peak <= largest_at_once / kept_for_backward;
     step->settings.threads = (int)(at_once && step->processors > 1 ? step->processors / 2 : step->processors);
     double original_seconds = 0, candidate_seconds = 0;
     RunSettings settings = step->settings;
@@ -65,6 +69,7 @@ Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *
     if (status == STATUS_OK)
         status = take(step, &ours, request->trace, &step->candidate_trace, &pair->candidate,
                       &pair->candidate_file, &pair->candidate_failure, &candidate_seconds, error);
+    pair->original.gradients = pair->candidate.gradients = request->gradients;
     step->result->seconds.forward +=
         at_once ? fmax(original_seconds, candidate_seconds) : original_seconds + candidate_seconds;
     work_close(&theirs);

@@ -16,12 +16,14 @@ typedef struct PairRequest {
     const json_t *trial; /* {"args", "kwargs", "tensors"} */
     MemoryFile *weights, *inputs;
     bool trace, float64, again, other_mode;
+    bool gradients; /* both sides' outputs are then the gradients, by name */
 } PairRequest;
 
 /* `*pair` is to be closed, whatever comes back. */
 MUST_USE Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *error);
 void pair_close(Pair *pair);
 
+double output_difference(const OutputComparison *output);
 double trial_largest_difference(const Trial *trial); /* NaN where nothing could be compared */
 bool trial_only_numbers_differ(const Trial *trial);  /* structure, shapes and dtypes agree */
 /* Do float64 runs of both sides agree, so far that what `trial` found is rounding? */
@@ -30,5 +32,13 @@ MUST_USE Status trial_is_rounding(StepState *step, const PairRequest *request, c
 /* Within a factor of ten of the tolerance, on either side, a float64 run settles the trial. */
 MUST_USE Status trial_settle(StepState *step, const PairRequest *request, const Pair *pair, Trial *trial,
                              Error *error);
+
+/* Where a side runs a custom autograd Function or another opaque call, its gradient is asked of it. */
+bool has_opaque_gradient(const StepState *step);
+/* Says so where only one side detaches, and gradients are not compared. */
+void gradients_narrow(StepState *step);
+/* Compares the gradients of both sides. What differs is found and said; `trial` is filled but for its number.
+ */
+MUST_USE Status gradients_run(StepState *step, const json_t *sample, Trial *trial, Error *error);
 
 #endif

@@ -4,12 +4,16 @@
 #include <math.h>
 #include <string.h>
 
+double output_difference(const OutputComparison *output) {
+    return output->numbers.nonfinite_mismatches > 0 ? INFINITY : output->numbers.max_abs / output->scale;
+}
+
 double trial_largest_difference(const Trial *trial) {
     double largest = NAN;
     for (size_t i = 0; i < trial->output_count; i++) {
         const OutputComparison *output = &trial->outputs[i];
-        if (output->compared && !(output->numbers.max_abs <= largest))
-            largest = output->numbers.nonfinite_mismatches > 0 ? INFINITY : output->numbers.max_abs;
+        if (output->compared && !(output_difference(output) <= largest))
+            largest = output_difference(output);
     }
     return largest;
 }
@@ -116,7 +120,7 @@ Status trial_settle(StepState *step, const PairRequest *request, const Pair *pai
         return STATUS_OK;
     trial->pass = false;
     for (size_t i = 0; i < trial->output_count; i++)
-        if (trial->outputs[i].compared && trial->outputs[i].numbers.max_abs == trial->max_diff) {
+        if (trial->outputs[i].compared && output_difference(&trial->outputs[i]) == trial->max_diff) {
             trial->outputs[i].matches = false;
             trial->outputs[i].problem =
                 arena_printf(step->arena,

@@ -37,6 +37,8 @@ const char *trial_kind_name(TrialKind kind) {
                                         [TRIAL_SMALL_INPUTS] = "small inputs",
                                         [TRIAL_LARGE_INPUTS] = "large inputs",
                                         [TRIAL_OTHER_BATCH] = "another batch size",
-                                        [TRIAL_OTHER_LENGTH] = "another length"};
+                                        [TRIAL_OTHER_LENGTH] = "another length",
+                                        [TRIAL_GRADIENTS] = "gradients",
+                                        [TRIAL_OTHER_MODE] = "train mode"};
     return names[kind];
 }

@@ -146,12 +146,49 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     set(work->work, "trace", json_boolean(request->trace));
     set(work->work, "float64", json_boolean(request->float64));
     set(work->work, "again", json_boolean(request->again));
+    set(work->work, "gradients", json_boolean(request->gradients != NULL));
+    if (request->gradients != NULL)
+        set(work->work, "input_names", json_incref((json_t *)request->gradients));
     work->files[0] = side->bundle;
     work->files[1] = request->weights_file;
     work->files[2] = request->inputs_file;
     work->file_count = 3;
     lend_init(work, request->init);
     if (new_file(arena, work, "outputs", error) != STATUS_OK)
+        return STATUS_ERROR;
+    return start(settings, work, error);
+}
+
+Status work_record(Arena *arena, const RunSettings *settings, const Side *side, const RecordWork *request,
+                   Work *work, Error *error) {
+    *work = (Work){.side = side};
+    work->work = work_json(settings, side, "record", request->seed, request->weights != NULL);
+    set(work->work, "construct_seed", json_integer((json_int_t)request->seed));
+    set(work->work, "symbolic", json_boolean(request->weights == NULL));
+    set(work->work, "describe", json_boolean(request->describe));
+    set(work->work, "weights",
+        request->weights == NULL ? json_array() : json_incref((json_t *)request->weights));
+    set(work->work, "trials", json_incref(request->trials));
+    work->files[work->file_count++] = side->bundle;
+    work->files[work->file_count++] = request->inputs_file;
+    lend_init(work, request->init);
+    if (request->weights_file != NULL)
+        work->files[work->file_count++] = request->weights_file;
+    else if (new_file(arena, work, "weights", error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (new_file(arena, work, "outputs", error) != STATUS_OK)
+        return STATUS_ERROR;
+    return start(settings, work, error);
+}
+
+Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, uint64_t seed, Work *work,
+                   Error *error) {
+    *work = (Work){.side = side};
+    work->work = work_json(settings, side, "inputs", seed, false);
+    work->files[work->file_count++] = side->bundle;
+    lend_init(work, NULL);
+    if (new_file(arena, work, "inputs", error) != STATUS_OK ||
+        new_file(arena, work, "outputs", error) != STATUS_OK)
         return STATUS_ERROR;
     return start(settings, work, error);
 }
@@ -220,21 +257,17 @@ static MemoryFile *file_named(const Work *work, const char *name) {
     return NULL;
 }
 
-Status description_decode(Arena *arena, Work *work, json_t *done, Description *description, Error *error) {
+Status inputs_decode(Work *work, json_t *done, Description *description, Error *error) {
     const char *where = work->side->role;
-    *description = (Description){
-        .done = done, .weights = file_named(work, "weights"), .inputs = file_named(work, "inputs")};
-    description->init.file = file_named(work, "outputs");
+    *description = (Description){.done = done,
+                                 .weights = file_named(work, "weights"),
+                                 .inputs = file_named(work, "inputs"),
+                                 .init = {.file = file_named(work, "outputs")}};
     description->init.file->name = "init";
-    json_t *state, *trials, *keywords;
-    Bytes bytes;
+    json_t *trials, *keywords;
     if (memory_file_seal(description->inputs, error) != STATUS_OK ||
         memory_file_seal(description->init.file, error) != STATUS_OK ||
-        memory_file_map(description->weights, &bytes, error) != STATUS_OK ||
         json_read_bool(done, "has_init_inputs", &description->has_init_inputs, where, error) != STATUS_OK ||
-        json_read_bool(done, "random_construction", &description->random_construction, where, error) !=
-            STATUS_OK ||
-        json_read_container(done, "state", JSON_ARRAY, &state, where, error) != STATUS_OK ||
         json_read_container(done, "trials", JSON_ARRAY, &trials, where, error) != STATUS_OK ||
         json_read_container(done, "tensors", JSON_ARRAY, &description->init.tensors, where, error) !=
             STATUS_OK ||
@@ -243,9 +276,22 @@ Status description_decode(Arena *arena, Work *work, json_t *done, Description *d
     description->trial_count = json_array_size(trials);
     bool by_keyword = json_array_size(json_object_get(keywords, "d")) > 0;
     description->init.value = by_keyword ? keywords : json_object_get(done, "init_inputs");
+    return STATUS_OK;
+}
+
+Status description_decode(Arena *arena, Work *work, json_t *done, Description *description, Error *error) {
+    const char *where = work->side->role;
+    json_t *state;
+    Bytes bytes;
+    if (inputs_decode(work, done, description, error) != STATUS_OK ||
+        memory_file_map(description->weights, &bytes, error) != STATUS_OK ||
+        json_read_bool(done, "random_construction", &description->random_construction, where, error) !=
+            STATUS_OK ||
+        json_read_container(done, "state", JSON_ARRAY, &state, where, error) != STATUS_OK)
+        return STATUS_ERROR;
     description->seconds = json_number_value(json_object_get(done, "construct_seconds"));
-    return state_dict_decode(arena, state, bytes, strcmp(where, "candidate") == 0, where, &description->state,
-                             error);
+    bool unwritten = strcmp(where, "candidate") == 0 || json_object_get(done, "recording") != NULL;
+    return state_dict_decode(arena, state, bytes, unwritten, where, &description->state, error);
 }
 
 /* The state dict stays readable but for its elements: results refer to its keys. */

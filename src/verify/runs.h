@@ -82,10 +82,27 @@ typedef struct RunRequest {
     const json_t *weights, *trial;
     MemoryFile *weights_file, *inputs_file;
     bool trace, float64, initialise;
-    bool again; /* what is compared is a second call's, after one on other inputs */
+    bool again;              /* what is compared is a second call's, after one on other inputs */
+    const json_t *gradients; /* what the arguments of forward are called; NULL: outputs are asked for */
 } RunRequest;
 MUST_USE Status work_run(Arena *arena, const RunSettings *settings, const Side *side,
                          const RunRequest *request, Work *work, Error *error);
+/* Recordings (src/verify/recording.h). */
+typedef struct RecordWork {
+    uint64_t seed;
+    const InitInputs *init; /* NULL: the file's own */
+    const json_t *weights;  /* NULL: on shapes alone */
+    MemoryFile *weights_file, *inputs_file;
+    json_t *trials;
+    bool describe;
+} RecordWork;
+MUST_USE Status work_record(Arena *arena, const RunSettings *settings, const Side *side,
+                            const RecordWork *request, Work *work, Error *error);
+/* The program's own inputs and init arguments. */
+MUST_USE Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, uint64_t seed,
+                            Work *work, Error *error);
+/* The init arguments and trials; takes `done`, and the memory files from `work`. */
+MUST_USE Status inputs_decode(Work *work, json_t *done, Description *description, Error *error);
 /* Waits; a cell that failed is no error but a CellFailure. `done` is a new reference, NULL if it failed. */
 MUST_USE Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, Error *error);
 void work_close(Work *work); /* frees the cell; memory files stay with whoever took them */

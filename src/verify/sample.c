@@ -1,8 +1,10 @@
-/* The sample that trials begin with, the original's inputs, changed: other numbers, another batch size. */
+/* The sample that trials begin with, the original's inputs, changed: other numbers, other sizes. */
 #include "step_state.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { LARGEST_COMPARED = 1 << 20 };
 
 /* Every tensor of some values, in the order of their structure. */
 typedef struct TensorOrder {
@@ -105,14 +107,73 @@ static json_int_t common_size(const json_t *tensors, size_t dimension) {
     return common;
 }
 
-json_t *sample_with_less(const json_t *sample, size_t dimension) {
+json_t *sample_with_size(const json_t *sample, size_t dimension, int64_t size) {
     const json_int_t common = common_size(json_object_get(sample, "tensors"), dimension);
-    json_t *smaller = common == 0 ? NULL : json_deep_copy(sample);
-    const json_t *tensors = json_object_get(smaller, "tensors");
+    json_t *other = common == 0 || common == size ? NULL : json_deep_copy(sample);
+    const json_t *tensors = json_object_get(other, "tensors");
     for (size_t i = 0; i < json_array_size(tensors); i++) {
         json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
         if (json_array_size(shape) > dimension)
-            json_array_set_new(shape, dimension, json_integer(common - 1));
+            json_array_set_new(shape, dimension, json_integer(size));
     }
-    return smaller;
+    return other;
+}
+
+json_t *sample_with_less(const json_t *sample, size_t dimension) {
+    return sample_with_size(sample, dimension,
+                            common_size(json_object_get(sample, "tensors"), dimension) - 1);
+}
+
+/* ---- Numbers that a program compares with ---------------------------------------------------- */
+
+typedef struct Numbers {
+    int64_t *items;
+    size_t count, capacity;
+} Numbers;
+
+static bool take_number(const Node *node, void *context) {
+    Numbers *numbers = context;
+    if (node->kind != NODE_Constant || node->constant != CONSTANT_INT || node->text == NULL)
+        return true;
+    char *end;
+    long long value = strtoll(node->text, &end, 10);
+    if (*end != '\0' || value < 2 || value > LARGEST_COMPARED)
+        return true;
+    for (size_t i = 0; i < numbers->count; i++)
+        if (numbers->items[i] == value)
+            return true;
+    if (numbers->count < numbers->capacity)
+        numbers->items[numbers->count++] = value;
+    return true;
+}
+
+/* if, min, max, range, a slice bound: anything that may take another way for it. */
+static bool take_comparison(const Node *node, void *context) {
+    const Node *callee = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
+    const char *name = callee == NULL || callee->kind != NODE_Name ? NULL : node_text(callee, FIELD_id);
+    bool compares = node->kind == NODE_Compare || node->kind == NODE_Slice || text_equal(name, "min") ||
+                    text_equal(name, "max") || text_equal(name, "range");
+    if (compares)
+        node_walk(node, take_number, context);
+    return !compares;
+}
+
+size_t numbers_compared(const Program *candidate, const Program *original, int64_t *numbers, size_t most) {
+    int64_t known[256];
+    Numbers theirs = {.items = known, .capacity = COUNT_OF(known)};
+    int64_t found[64];
+    Numbers ours = {.items = found, .capacity = COUNT_OF(found)};
+    for (size_t i = 0; i < original->count; i++)
+        node_walk(original->items[i]->tree.module, take_comparison, &theirs);
+    for (size_t i = 0; i < candidate->count; i++)
+        node_walk(candidate->items[i]->tree.module, take_comparison, &ours);
+    size_t count = 0;
+    for (size_t i = 0; i < ours.count && count < most; i++) {
+        bool shared = false;
+        for (size_t j = 0; j < theirs.count; j++)
+            shared |= theirs.items[j] == ours.items[i];
+        if (!shared)
+            numbers[count++] = ours.items[i];
+    }
+    return count;
 }

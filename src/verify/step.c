@@ -1,5 +1,5 @@
 /* One step: the order of the parts, and the verdict. */
-#include "step_state.h"
+#include "pair.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,6 +28,28 @@ Finding *step_violation(StepState *step, VerifyRule rule, Place place, const cha
             finding->frame = source_frame(step->arena, source, place);
     }
     return finding;
+}
+
+void step_narrow(StepState *step, const char *rule, const char *what) {
+    StepResult *result = step->result;
+    size_t count = result->assumption_count;
+    const char **claims = ARENA_ARRAY(step->arena, const char *, count + 1);
+    const char **rules = ARENA_ARRAY(step->arena, const char *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        claims[i] = result->assumptions[i];
+        rules[i] = result->assumption_rules[i];
+    }
+    claims[count] = what;
+    rules[count] = rule;
+    result->assumptions = claims;
+    result->assumption_rules = rules;
+    result->assumption_count = count + 1;
+}
+
+const char *rigor_name(Rigor rigor) {
+    static const char *const names[] = {
+        [RIGOR_STANDARD] = "standard", [RIGOR_FAST] = "fast", [RIGOR_PARANOID] = "paranoid"};
+    return names[rigor];
 }
 
 static uint64_t free_memory(void) {
@@ -72,24 +94,37 @@ static void refuse_original(StepState *step) {
                            "the refactored model loads the original's own file");
 }
 
+static void take_facts(StepState *step) {
+    const ProbeFacts *facts = probe_facts(step->probe);
+    step->result->python_version = facts->python;
+    step->result->torch_version = facts->torch;
+    step->result->interpreter = facts->executable;
+    step->result->seconds.start_interpreter = facts->start_seconds;
+}
+
 /* ---- The parts ----------------------------------------------------------------------------- */
 
-static Status load_sides(StepState *step, Error *error) {
+Status step_load(StepState *step, const char *second_role, Error *error) {
     const StepOptions *options = step->options;
     Arena *arena = step->arena;
     Parser parser = probe_parser(step->probe);
     Program original, candidate;
     Findings *import_findings = options->skip_anticheat ? findings_new(arena) : step->result->findings;
+    const FilePart part = strcmp(second_role, "original") == 0 ? PART_ORIGINAL : PART_OWN;
     step_tell(step, "reading the files");
     if (program_load(arena, &parser, options->original, PART_ORIGINAL, NULL, 0, &original,
                      findings_new(arena), error) != STATUS_OK ||
-        program_load(arena, &parser, options->refactored, PART_OWN, options->allowed_imports,
+        program_load(arena, &parser, options->refactored, part, options->allowed_imports,
                      options->allowed_import_count, &candidate, import_findings, error) != STATUS_OK)
         return STATUS_ERROR;
     if (side_make(arena, "original", &original, &step->original, error) != STATUS_OK ||
-        side_make(arena, "candidate", &candidate, &step->candidate, error) != STATUS_OK)
+        side_make(arena, second_role, &candidate, &step->candidate, error) != STATUS_OK)
         return STATUS_ERROR;
     refuse_original(step);
+    step_tell(step, "waiting for torch");
+    if (probe_ready(step->probe, error) != STATUS_OK)
+        return STATUS_ERROR;
+    take_facts(step);
     if (preload_imports(step, error) != STATUS_OK)
         return STATUS_ERROR;
     json_t *allowed = json_array();
@@ -101,7 +136,7 @@ static Status load_sides(StepState *step, Error *error) {
 
 /* Is the source such that it may be run? The operators of a line are left to the trace; the language is not.
  */
-static bool judge_source(StepState *step) {
+bool step_judge_source(StepState *step) {
     double start = seconds_now();
     StepResult *result = step->result;
     if (step->options->skip_anticheat) {
@@ -176,9 +211,11 @@ static void conclude(StepState *step) {
     StepResult *result = step->result;
     findings_sort(result->findings);
     result->first = first_to_look_at(result->findings);
+    bool by_proof = result->rigor == RIGOR_FAST && result->proof.proved;
     bool failed = result->first != NULL || result->anticheat == PART_FAILED ||
-                  result->weights != PART_PASSED || result->numbers != PART_PASSED;
+                  result->weights != PART_PASSED || (result->numbers != PART_PASSED && !by_proof);
     if (!failed) {
+        gradients_narrow(step);
         result->verdict = VERDICT_PASS;
         return;
     }
@@ -201,17 +238,30 @@ void step_result_error(Arena *arena, const StepOptions *options, const Error *er
 }
 
 static Status verify(StepState *step, Error *error) {
+    if (step_load(step, "candidate", error) != STATUS_OK)
+        return STATUS_ERROR;
     if (strcmp(step->options->device, "cuda") == 0 && !probe_facts(step->probe)->cuda_available)
         return error_set(error, "--device cuda", "use --device cpu, or a torch and a driver with CUDA",
                          "this torch finds no CUDA device");
-    if (load_sides(step, error) != STATUS_OK)
-        return STATUS_ERROR;
-    if (!judge_source(step))
+    if (!step_judge_source(step))
         return STATUS_OK;
-    bool go_on = true;
+    bool go_on = true, proved = false;
+    if (step_read_map(step, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (step->options->rigor == RIGOR_FAST && step_prove_alone(step, &proved, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (proved) {
+        judge_run(step);
+        step_report_unmapped(step);
+        return STATUS_OK;
+    }
     if (step_describe(step, &go_on, error) != STATUS_OK)
         return STATUS_ERROR;
+    if (go_on && !step->result->proof.attempted && step_prove(step, true, error) != STATUS_OK)
+        return STATUS_ERROR;
     if (go_on && step_assign_weights(step, &go_on, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (go_on && !step->result->proof.recorded && step_prove(step, false, error) != STATUS_OK)
         return STATUS_ERROR;
     if (go_on && step_run_trials(step, error) != STATUS_OK)
         return STATUS_ERROR;
@@ -220,16 +270,13 @@ static Status verify(StepState *step, Error *error) {
     return STATUS_OK;
 }
 
-void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
-                 StepResult *result) {
-    const ProbeFacts *facts = probe_facts(probe);
+StepState *step_new(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
+                    StepResult *result) {
     *result = (StepResult){.original_file = options->original,
                            .refactored_file = options->refactored,
                            .findings = findings_new(arena),
-                           .python_version = facts->python,
-                           .torch_version = facts->torch,
-                           .interpreter = facts->executable,
                            .device = options->device,
+                           .rigor = options->rigor,
                            .allowed_imports = options->allowed_imports,
                            .allowed_import_count = options->allowed_import_count,
                            .tolerance = {options->rtol, options->atol},
@@ -237,9 +284,15 @@ void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const P
     StepState *step = ARENA_NEW(arena, StepState); /* the result refers to its state dicts */
     *step = (StepState){
         .arena = arena, .probe = probe, .options = options, .progress = progress, .result = result};
-    Error error;
-    double start = seconds_now();
     settle_settings(step);
+    return step;
+}
+
+void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
+                 StepResult *result) {
+    double start = seconds_now();
+    StepState *step = step_new(arena, probe, options, progress, result);
+    Error error;
     if (verify(step, &error) == STATUS_OK)
         conclude(step);
     else

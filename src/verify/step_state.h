@@ -22,11 +22,16 @@ typedef struct StepState {
     json_t *original_weights, *candidate_weights; /* the lists of the protocol, for the same weights file */
     MemoryFile *weights;                          /* sealed: the original's bytes, and what the layout adds;
                                                      original_description.weights, or in its place */
+    WeightMap map;                                /* that was given, or what the proof found */
+    bool has_map, map_is_proof;
+    const char *other_mode_differs; /* why what is proved of one mode does not do; NULL: it does */
     Trace original_trace, candidate_trace;
     bool has_traces;
+    Trace proof_trace; /* the candidate's on shapes alone, if it is proved by that */
 } StepState;
 
 double seconds_now(void);
+bool program_defines(const Program *program, const char *name); /* a function, at the top of its first file */
 void step_tell(const StepState *step, const char *what);
 /* A finding that fails the step, with a code frame where the place lies in the candidate. */
 Finding *step_violation(StepState *step, VerifyRule rule, Place place, const char *what);
@@ -38,6 +43,27 @@ MUST_USE Status preload_modules(StepState *step, Error *error);
 /* Constructs both models and makes the inputs. `*go_on` is false if the step has failed and nothing more can
  * be learned; an error means that it can't be judged. */
 MUST_USE Status step_describe(StepState *step, bool *go_on, Error *error);
+/* Reads the map that was named, or weight_map.json beside the refactored file. */
+MUST_USE Status step_read_map(StepState *step, Error *error);
+/* Tries to prove the step, on shapes alone, or, once weights are assigned, on real tensors. The result says
+ * whether it is proved; with a proof and without a map, the map is the proof's. */
+MUST_USE Status step_prove(StepState *step, bool symbolic, Error *error);
+/* Rigor fast: inputs, state dicts and traces by recordings alone. `*proved`: nothing needs to be run. */
+MUST_USE Status step_prove_alone(StepState *step, bool *proved, Error *error);
+/* The real run went another way than the one on shapes alone: what was proved is not what runs. */
+void step_drop_proof(StepState *step, const char *why);
+/* Says that the claim holds less widely than it could, and by which rule ("soundness 11"). */
+MUST_USE Status step_load(StepState *step, const char *second_role, Error *error);
+/* Everything of a step that doesn't hang on its options alone; `step` lives as long as the result. */
+StepState *step_new(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
+                    StepResult *result);
+bool step_judge_source(StepState *step);
+void step_narrow(StepState *step, const char *rule, const char *what);
+/* The guide: no dimension may be reduced. The candidate's own get_inputs() must have the original's shapes.
+ */
+MUST_USE Status step_compare_dimensions(StepState *step, const Description *original,
+                                        const Description *candidate, Error *error);
+void step_compare_arguments(StepState *step);
 MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
 /* Perturbs the weights that both sides get from now on. There is one copy of them before and after. */
 MUST_USE Status step_perturb_weights(StepState *step, Error *error);
@@ -48,6 +74,9 @@ MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind 
 /* The sample with one less along a dimension (0: batch, 1: length) of every tensor: a new reference, or NULL
  * if they have no such dimension in common. */
 json_t *sample_with_less(const json_t *sample, size_t dimension);
+json_t *sample_with_size(const json_t *sample, size_t dimension, int64_t size);
+/* Integers of the candidate's comparisons, slices and ranges that the original has in none of its own. */
+size_t numbers_compared(const Program *candidate, const Program *original, int64_t *numbers, size_t most);
 /* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */

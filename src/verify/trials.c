@@ -183,6 +183,9 @@ static void report_different(Trials *trials, const Trial *trial, bool second_cal
         diagnosis =
             (Diagnosis){.what = "the refactored computes something else at other sizes than the sample's",
                         .instead = "take sizes from the inputs, as the original does"};
+    else if (trial->kind == TRIAL_OTHER_MODE)
+        diagnosis = (Diagnosis){.what = "in eval mode the outputs agree: dropout or batch statistics differ",
+                                .instead = "do in train mode what the original does, in the same order"};
     else if (step->has_traces)
         diagnosis = diagnose(step->arena, &step->original.program, &step->original_trace,
                              &step->candidate.program, &step->candidate_trace, step->assignment);
@@ -288,16 +291,6 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
     return STATUS_OK;
 }
 
-/* What holds less widely than it could is said, and is no failure (soundness 11). */
-static void narrow_claim(StepState *step, const char *what) {
-    StepResult *result = step->result;
-    const char **assumptions = ARENA_ARRAY(step->arena, const char *, result->assumption_count + 1);
-    for (size_t i = 0; i < result->assumption_count; i++)
-        assumptions[i] = result->assumptions[i];
-    assumptions[result->assumption_count++] = what;
-    result->assumptions = assumptions;
-}
-
 /* Runs and judges one trial. `*pair` holds its results until the caller closes it. */
 static Status run_trial(Trials *trials, const PairRequest *request, TrialKind kind, Pair *pair,
                         Error *error) {
@@ -321,8 +314,9 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
     if (pair->candidate_failure.failed && is_other_size(kind)) {
         trial->pass = true;
         trial->why_not = pair->candidate_failure.what;
-        narrow_claim(step, arena_printf(step->arena, "these sizes only: at %s the refactored fails: %s",
-                                        trial_kind_name(kind), pair->candidate_failure.what));
+        step_narrow(step, "soundness 11",
+                    arena_printf(step->arena, "these sizes only: at %s the refactored fails: %s",
+                                 trial_kind_name(kind), pair->candidate_failure.what));
         return STATUS_OK;
     }
     if (pair->candidate_failure.failed) {
@@ -396,7 +390,20 @@ static Status run_other_size(Trials *trials, const json_t *sample, size_t dimens
     return status;
 }
 
-/* Train mode never fails a step that is judged in eval mode. */
+/* Not even at standard is an opaque call's gradient left out (soundness 10). */
+static Status run_gradients(Trials *trials, const json_t *sample, Error *error) {
+    StepState *step = trials->step;
+    if (step->options->rigor != RIGOR_PARANOID && !has_opaque_gradient(step))
+        return STATUS_OK;
+    Trial *trial = ARENA_PUSH(step->arena, &trials->list);
+    *trial = (Trial){.number = (unsigned)trials->list.count,
+                     .kind = TRIAL_GRADIENTS,
+                     .seed = step->options->seed,
+                     .max_diff = NAN};
+    return gradients_run(step, sample, trial, error);
+}
+
+/* Train mode never fails a step that is judged in eval mode, but in rigor paranoid. */
 static Status run_other_mode(Trials *trials, const json_t *sample, Error *error) {
     StepState *step = trials->step;
     if (step->options->train)
@@ -407,23 +414,26 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
                            .inputs = step->original_description.inputs,
                            .other_mode = true};
     Pair pair;
-    Status status = pair_run(step, &request, &pair, error);
-    if (status == STATUS_OK && !pair.original_failure.failed) {
+    const bool paranoid = step->options->rigor == RIGOR_PARANOID;
+    Status status = paranoid ? run_trial(trials, &request, TRIAL_OTHER_MODE, &pair, error)
+                             : pair_run(step, &request, &pair, error);
+    if (!paranoid && status == STATUS_OK && !pair.original_failure.failed) {
         OutputComparison *outputs;
         size_t count;
         if (pair.candidate_failure.failed)
-            narrow_claim(step,
-                         arena_printf(step->arena, "eval mode only: in train mode the refactored fails: %s",
-                                      pair.candidate_failure.what));
+            step_narrow(step, "soundness 11",
+                        arena_printf(step->arena, "eval mode only: in train mode the refactored fails: %s",
+                                     pair.candidate_failure.what));
         else if (!compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
                                   step->processors, &outputs, &count, findings_new(step->arena)))
-            narrow_claim(step, "eval mode only: in train mode the refactored gives other outputs");
+            step_narrow(step, "soundness 11",
+                        "eval mode only: in train mode the refactored gives other outputs");
         else if (unlike_state(step->assignment, &pair.original, &pair.candidate, true) != NULL)
-            narrow_claim(step,
-                         arena_printf(step->arena,
-                                      "eval mode only: in train mode the refactored leaves %s "
-                                      "as it is",
-                                      unlike_state(step->assignment, &pair.original, &pair.candidate, true)));
+            step_narrow(step, "soundness 11",
+                        arena_printf(step->arena,
+                                     "eval mode only: in train mode the refactored leaves %s "
+                                     "as it is",
+                                     unlike_state(step->assignment, &pair.original, &pair.candidate, true)));
     }
     pair_close(&pair);
     return status;
@@ -465,8 +475,11 @@ static Status run_perturbed(Trials *trials, Error *error) {
     if (run_other_size(trials, sample, 0, error) != STATUS_OK ||
         run_other_size(trials, sample, 1, error) != STATUS_OK)
         return STATUS_ERROR;
-    return all_pass(trials) ? run_other_mode(trials, sample, error)
-                            : STATUS_OK; /* there is no claim to narrow */
+    if (!all_pass(trials))
+        return STATUS_OK; /* there is no claim to narrow */
+    if (run_gradients(trials, sample, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return all_pass(trials) ? run_other_mode(trials, sample, error) : STATUS_OK;
 }
 
 static Status run_seeded(Trials *trials, Error *error) {
@@ -497,7 +510,7 @@ static Status run_seeded(Trials *trials, Error *error) {
 
 /* Can output `i` of this trial be compared, or need it not? */
 static bool is_comparable(const Trial *trial, size_t i) {
-    if (trial->outputs == NULL || i >= trial->output_count)
+    if (trial->outputs == NULL || i >= trial->output_count || trial->kind == TRIAL_GRADIENTS)
         return false;
     const OutputComparison *output = &trial->outputs[i];
     return !output->compared || output->numbers.element_count == 0 || output->numbers.original_finite > 0;
@@ -547,6 +560,14 @@ static void judge_dependence(Trials *trials) {
                          output));
 }
 
+/* The real run must have done what was proved of shapes alone. */
+static void judge_proof(StepState *step) {
+    if (step->result->proof.proved && step->result->proof.symbolic && step->has_traces &&
+        !same_computation(step->arena, &step->proof_trace, &step->candidate_trace))
+        step_drop_proof(step,
+                        "the refactored model's real run takes another way than its run on shapes alone");
+}
+
 Status step_run_trials(StepState *step, Error *error) {
     double start = seconds_now();
     StepResult *result = step->result;
@@ -556,11 +577,13 @@ Status step_run_trials(StepState *step, Error *error) {
     for (size_t i = 0; i < trials.list.count; i++)
         if (!(trials.list.items[i].max_diff <= result->max_diff))
             result->max_diff = trials.list.items[i].max_diff;
-    if (status == STATUS_OK && all_pass(&trials)) {
+    judge_proof(step);
+    const bool needs_more = !result->proof.proved || step->options->rigor == RIGOR_PARANOID;
+    if (status == STATUS_OK && all_pass(&trials) && needs_more) {
         status = run_perturbed(&trials, error);
         bool evidence = false;
         for (size_t i = 0; i < trials.list.count; i++)
-            evidence |= trials.list.items[i].counts;
+            evidence |= trials.list.items[i].counts && trials.list.items[i].kind != TRIAL_GRADIENTS;
         if (status == STATUS_OK && evidence)
             judge_finite(&trials);
         if (status == STATUS_OK && !evidence)

@@ -3,6 +3,7 @@
 #define PLUMBLINE_VERIFY_H
 
 #include "base.h"
+#include "graph.h"
 #include "policy.h"
 #include "probe.h"
 #include "source.h"
@@ -21,7 +22,12 @@ typedef enum PartStatus { PART_NOT_REACHED, PART_PASSED, PART_FAILED, PART_SKIPP
 const char *verdict_name(Verdict verdict);       /* "PASS" */
 const char *part_status_name(PartStatus status); /* "PASS", "FAIL", "SKIPPED"; not reached is "SKIPPED" too */
 
+/* How much is asked before PASS. */
+typedef enum Rigor { RIGOR_STANDARD, RIGOR_FAST, RIGOR_PARANOID } Rigor;
+const char *rigor_name(Rigor rigor);
+
 typedef struct StepOptions {
+    Rigor rigor;
     const char *original, *refactored;
     const char *weight_map; /* NULL: weight_map.json beside the refactored file, if there is one */
     double rtol, atol;      /* NaN: by dtype */
@@ -44,6 +50,7 @@ typedef struct OutputComparison {
     bool is_tensor, shape_match, dtype_match, matches;
     bool compared; /* `numbers` holds */
     Comparison numbers;
+    double scale;        /* what differences are held against: 1, or the largest element of a gradient */
     const char *problem; /* what is wrong, one sentence; NULL when it matches */
 } OutputComparison;
 
@@ -54,8 +61,10 @@ typedef enum TrialKind {
     TRIAL_PERTURBED_BOTH,
     TRIAL_SMALL_INPUTS, /* 1e-4 of the sample: where an eps shows */
     TRIAL_LARGE_INPUTS,
-    TRIAL_OTHER_BATCH, /* one less along the first dimension of every input */
-    TRIAL_OTHER_LENGTH /* one less along the second */
+    TRIAL_OTHER_BATCH,  /* one less along the first dimension of every input */
+    TRIAL_OTHER_LENGTH, /* one less along the second */
+    TRIAL_GRADIENTS,    /* of a random projection of the outputs, weights and inputs perturbed */
+    TRIAL_OTHER_MODE    /* train mode, where it is part of the verdict */
 } TrialKind;
 const char *trial_kind_name(TrialKind kind); /* "perturbed weights" */
 
@@ -73,8 +82,36 @@ typedef struct Trial {
     double max_diff; /* NaN where nothing could be compared */
 } Trial;
 
+typedef struct ProofBinding { /* by proof: this original parameter is that refactored one */
+    const char *original, *refactored;
+    bool free; /* another assignment would do as well, by symmetry */
+} ProofBinding;
+
+/* Is the candidate the original with its parameters renamed? */
+typedef struct ProofResult {
+    bool attempted, proved;
+    bool recorded;       /* both sides could be */
+    bool symbolic;       /* recorded on shapes alone; otherwise on real tensors */
+    const char *why_not; /* one sentence, if it is not proved */
+    const char *cause;   /* the guide's word for the first difference: "missing operator"; NULL: none found */
+    Place original_place, place; /* of the first difference; file NULL where there is none */
+    const char *original_frame, *frame;
+    const char **conditions; /* data that was read: "mask.all() gave True"; the proof holds where it does */
+    size_t condition_count;
+    const char **narrowed, **narrowed_by; /* sentences, and the rule of soundness of each */
+    size_t narrowed_count;
+    const char **shapes; /* "x: torch.float32 [2, 32]" */
+    size_t shape_count;
+    ProofBinding *bindings;
+    size_t binding_count;
+    size_t operators, terms; /* of the original */
+    double seconds;
+} ProofResult;
+
 typedef struct StepResult {
     Verdict verdict;
+    Rigor rigor;
+    ProofResult proof;
     const char *fail_reason; /* one sentence; NULL on PASS */
     const char *error;       /* one line; on VERDICT_ERROR only */
     const char *original_file, *refactored_file;
@@ -95,7 +132,8 @@ typedef struct StepResult {
     const char *python_version, *torch_version, *interpreter, *device;
     const char *const *allowed_imports;
     size_t allowed_import_count;
-    const char **assumptions; /* "attn.bias keeps its value from construction" */
+    const char **assumptions;      /* "attn.bias keeps its value from construction" */
+    const char **assumption_rules; /* for each, the rule that narrows the claim: "soundness 11" */
     size_t assumption_count;
     struct {
         double total, start_interpreter, policy, construct, run, compare;
@@ -118,6 +156,29 @@ void step_result_error(Arena *arena, const StepOptions *options, const Error *er
  * result belongs to the arena. */
 void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
                  StepResult *result);
+
+/* Proves two programs equal, or says where they first part, and runs no trial. The result's verdict is PASS
+ * if proved, FAIL if not, ERROR if that could not be judged; its proof has the map. `components`: the second
+ * may do what an original may; otherwise it is a candidate, which is held to its language first. */
+void proof_verify(Arena *arena, Probe *probe, const StepOptions *options, bool components,
+                  const Progress *progress, StepResult *result);
+/* {original key: refactored key}, by the proof. New reference. */
+json_t *proof_map_json(const ProofResult *proof);
+
+typedef struct TraceResult {
+    Verdict verdict; /* FAIL: a value has no known origin */
+    const char *error;
+    const char *unknown; /* which, in words; NULL: none */
+    bool symbolic;
+    const char *not_symbolic; /* why it took a real run; NULL where it did not */
+    Trace trace;
+    Graph graph;
+    const char **files;
+    size_t file_count;
+    double seconds; /* of the recording cell */
+} TraceResult;
+/* Records one component. `real`: on real tensors; otherwise on shapes alone if it can be. */
+void trace_component(Arena *arena, Probe *probe, const StepOptions *options, bool real, TraceResult *result);
 
 typedef struct LintResult {
     Verdict verdict; /* ERROR: a file could not be read or parsed */

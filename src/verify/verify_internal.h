@@ -28,6 +28,9 @@
          "clone the input before changing it, or change it as the original does", "policy: Numbers")         \
     RULE(NUMBERS_STATE, "numbers.state", "Forward changes the state that the original's changes",            \
          "update the same buffers, or none", "soundness 3")                                                  \
+    RULE(NUMBERS_GRADIENT, "numbers.gradient", "Gradients are the original's",                               \
+         "let gradients through where the original does, and compute by the operators that it uses",         \
+         "soundness 9")                                                                                      \
     RULE(NUMBERS_NO_EVIDENCE, "numbers.no-evidence", "Evidence must be able to fail",                        \
          "give the original inputs and weights that its output depends on", "soundness 15")                  \
     RULE(STEP_ORIGINAL, "step.original", "The candidate never sees the original",                            \
@@ -50,6 +53,7 @@ typedef struct RunOutputs {
     size_t tensor_count;
     const char **inputs_modified, **state_modified;
     size_t input_modified_count, state_modified_count;
+    bool gradients; /* `outputs` is a dict of gradients by name; None where none gets */
 } RunOutputs;
 
 /* Walks both outputs by structure; leaves in order. Adds findings for structure, shape, dtype and notes once

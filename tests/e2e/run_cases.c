@@ -8,7 +8,7 @@
  *   expect VERDICT [RULE]  PASS, FAIL or ERROR; with a rule, a violation of it must be among the findings
  *   says TEXT              must stand in the reason, the error, a finding or an assumption (several: each)
  *   option NAME [VALUE]    a StepOptions field: train, skip_anticheat, rtol, atol, timeout, memory, trials,
- *                          allow
+ *                          allow, rigor
  *   needs 1|2              only on torch of that major version
  *   needs MODULE           only where the interpreter has that module
  *   file PATH              its text follows, indented by four spaces
@@ -99,6 +99,10 @@ static void set_option(Arena *arena, StepOptions *options, const char *name, con
         options->memory = strtoull(value, NULL, 10);
     else if (strcmp(name, "trials") == 0)
         options->trial_count = (unsigned)strtoul(value, NULL, 10);
+    else if (strcmp(name, "rigor") == 0)
+        options->rigor = strcmp(value, rigor_name(RIGOR_PARANOID)) == 0 ? RIGOR_PARANOID
+                         : strcmp(value, rigor_name(RIGOR_FAST)) == 0   ? RIGOR_FAST
+                                                                        : RIGOR_STANDARD;
     else if (strcmp(name, "allow") == 0) {
         const char **list = ARENA_ARRAY(arena, const char *, 1);
         list[0] = value;
@@ -253,6 +257,9 @@ static bool result_says(const StepResult *result, const char *part) {
     }
     for (size_t i = 0; i < result->assumption_count; i++)
         if (contains(result->assumptions[i], part))
+            return true;
+    for (size_t i = 0; i < result->proof.narrowed_count; i++)
+        if (contains(result->proof.narrowed[i], part))
             return true;
     return false;
 }

@@ -1,0 +1,129 @@
+/* What diff and trace show. */
+#include "report.h"
+
+#include <string.h>
+
+static void set(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+
+static json_t *text_or_null(const char *text) {
+    return text == NULL ? json_null() : json_string(text);
+}
+
+static json_t *diff_json(const StepResult *result) {
+    json_t *object = json_object();
+    set(object, "a", json_string(result->original_file));
+    set(object, "b", json_string(result->refactored_file));
+    set(object, "status",
+        json_string(result->verdict == VERDICT_PASS   ? "PROVED"
+                    : result->verdict == VERDICT_FAIL ? "NOT_PROVED"
+                                                      : "ERROR"));
+    set(object, "error", text_or_null(result->error));
+    set(object, "proof", report_proof_json(&result->proof));
+    set(object, "map", proof_map_json(&result->proof));
+    json_t *assumptions = json_array();
+    for (size_t i = 0; i < result->assumption_count; i++)
+        json_array_append_new(assumptions, json_string(result->assumptions[i]));
+    set(object, "assumptions", assumptions);
+    set(object, "torch", text_or_null(result->torch_version));
+    return object;
+}
+
+static void add_frame(Text *text, const char *title, const char *frame) {
+    if (frame == NULL)
+        return;
+    text_printf(text, "\n  %s\n", title);
+    for (const char *at = frame; *at != '\0';) {
+        size_t length = strcspn(at, "\n");
+        text_printf(text, "    %.*s\n", (int)length, at);
+        at += length + (at[length] == '\n');
+    }
+}
+
+static void add_lines(Text *text, const char *label, const char *const *lines, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        text_printf(text, "  %s: %s\n", label, lines[i]);
+}
+
+Bytes report_diff(Arena *arena, const StepResult *result, bool json, bool quiet) {
+    if (json) {
+        json_t *object = diff_json(result);
+        Bytes bytes = report_json_text(arena, object);
+        json_decref(object);
+        return bytes;
+    }
+    const ProofResult *proof = &result->proof;
+    Text text = text_new(arena);
+    if (result->verdict == VERDICT_PASS)
+        text_printf(&text, "PROVED  %s and %s are the same computation (%zu operators, torch %s)\n",
+                    result->original_file, result->refactored_file, proof->operators, result->torch_version);
+    else
+        text_printf(&text, "NOT PROVED  %s%s%s\n", proof->cause == NULL ? "" : proof->cause,
+                    proof->cause == NULL ? "" : ": ", proof->why_not);
+    if (!quiet) {
+        add_lines(&text, "input", proof->shapes, proof->shape_count);
+        add_lines(&text, "where", proof->conditions, proof->condition_count);
+        add_lines(&text, "narrowed", proof->narrowed, proof->narrowed_count);
+        add_lines(&text, "assumed", result->assumptions, result->assumption_count);
+        add_frame(&text, result->original_file, proof->original_frame);
+        add_frame(&text, result->refactored_file, proof->frame);
+    }
+    return (Bytes){(const uint8_t *)text.data, text.length};
+}
+
+json_t *report_trace_json(const TraceResult *result, bool dispatch) {
+    json_t *object = json_object();
+    set(object, "recorded", json_string(result->symbolic ? "shapes" : "real tensors"));
+    set(object, "why_real", text_or_null(result->not_symbolic));
+    set(object, "unknown_origin", text_or_null(result->unknown));
+    if (dispatch) {
+        set(object, "graph", graph_to_json(&result->graph, result->files, result->file_count));
+        return object;
+    }
+    json_t *calls = json_array();
+    for (size_t i = result->trace.forward_start; i < result->trace.call_count; i++) {
+        const TraceCall *call = &result->trace.calls[i];
+        json_t *item = json_object();
+        set(item, "call", json_string(trace_operator(&result->trace, call)));
+        set(item, "module",
+            call->module_call < 0
+                ? json_null()
+                : json_string(
+                      result->trace.modules[result->trace.module_calls[call->module_call].module].path));
+        set(item, "file",
+            call->file < 0 || (size_t)call->file >= result->file_count
+                ? json_null()
+                : json_string(result->files[call->file]));
+        set(item, "line", json_integer(call->line));
+        json_t *shapes = json_array();
+        for (size_t j = 0; j < call->give_count; j++) {
+            const TraceTensor *tensor = &result->trace.tensors[call->gives[j].number];
+            json_t *shape = json_array();
+            for (size_t k = 0; k < tensor->rank; k++)
+                json_array_append_new(shape, json_integer((json_int_t)tensor->shape[k]));
+            json_t *given = json_object();
+            set(given, "dtype", json_string(tensor->dtype));
+            set(given, "shape", shape);
+            json_array_append_new(shapes, given);
+        }
+        set(item, "gives", shapes);
+        json_array_append_new(calls, item);
+    }
+    set(object, "calls", calls);
+    return object;
+}
+
+void report_trace_summary(Arena *arena, const TraceResult *result, Text *text) {
+    text_printf(text, "\n%zu calls, %zu operators, recorded on %s, recorded in %.2f s",
+                result->trace.call_count - result->trace.forward_start, result->graph.event_count,
+                result->symbolic ? "shapes alone" : "real tensors", result->seconds);
+    if (result->not_symbolic != NULL)
+        text_printf(text, " since %s",
+                    text_printable(arena, result->not_symbolic, strlen(result->not_symbolic)));
+    text_add(text, "\n");
+    for (size_t i = 0; i < result->graph.read_count; i++)
+        text_printf(text, "it depends on data: %s is %s\n",
+                    term_describe(arena, &result->graph, result->graph.reads[i].term),
+                    result->graph.reads[i].value);
+}

@@ -1,0 +1,168 @@
+/* Components by themselves: one recorded, two held against each other. */
+#include "recording.h"
+
+#include <string.h>
+
+/* ---- Two: plumbline diff, plumbline weights ------------------------------------------------- */
+
+static Status prove_any_way(StepState *step, bool components, Error *error) {
+    bool proved = false, go_on = true;
+    if (step_load(step, components ? "original" : "candidate", error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (!components && !step_judge_source(step))
+        return STATUS_OK;
+    if (!components && step_read_map(step, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (step_prove_alone(step, &proved, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (proved || step->result->proof.recorded)
+        return STATUS_OK;
+    if (step_describe(step, &go_on, error) != STATUS_OK ||
+        step_assign_weights(step, &go_on, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return step_prove(step, false, error);
+}
+
+void proof_verify(Arena *arena, Probe *probe, const StepOptions *options, bool components,
+                  const Progress *progress, StepResult *result) {
+    double start = seconds_now();
+    StepState *step = step_new(arena, probe, options, progress, result);
+    Error error;
+    if (prove_any_way(step, components, &error) != STATUS_OK) {
+        step_result_error(arena, options, &error, result);
+    } else if (result->proof.attempted && !result->proof.recorded) {
+        result->verdict = VERDICT_ERROR;
+        result->error = result->proof.why_not;
+    } else if (result->proof.proved) {
+        result->verdict = VERDICT_PASS;
+    } else {
+        result->verdict = VERDICT_FAIL;
+        result->fail_reason = result->proof.why_not != NULL
+                                  ? result->proof.why_not
+                                  : "the refactored file breaks the rules of the language";
+    }
+    findings_sort(result->findings);
+    result->sandbox = *probe_sandbox(probe);
+    result->seconds.total = seconds_now() - start;
+    step_close(step);
+}
+
+json_t *proof_map_json(const ProofResult *proof) {
+    json_t *map = json_object();
+    for (size_t i = 0; i < proof->binding_count; i++) {
+        const char *key = proof->bindings[i].original;
+        json_t *before = json_object_get(map, key), *value = json_string(proof->bindings[i].refactored);
+        if (before == NULL) {
+            json_object_set_new(map, key, value);
+        } else if (json_is_array(before)) {
+            json_array_append_new(before, value);
+        } else { /* one original to several places */
+            json_t *list = json_array();
+            json_array_append(list, before);
+            json_array_append_new(list, value);
+            json_object_set_new(map, key, list);
+        }
+    }
+    return map;
+}
+
+/* ---- One: plumbline trace ------------------------------------------------------------------- */
+
+static Status record_one(StepState *step, bool symbolic, Recording *recording, Error *error) {
+    RecordRequest request = {0};
+    Description description = {0};
+    CellFailure failure = {0};
+    Work work;
+    *recording = (Recording){0};
+    if (symbolic) {
+        if (record_own_inputs(step, &step->original, &description, &failure, error) != STATUS_OK)
+            return STATUS_ERROR;
+    } else {
+        const DescribeRequest wanted = {.seed = step->options->seed,
+                                        .trial_seed = step->options->seed,
+                                        .trial_count = 1,
+                                        .initialise = true};
+        json_t *done;
+        if (work_describe(step->arena, &step->settings, &step->original, &wanted, &work, error) != STATUS_OK)
+            return STATUS_ERROR;
+        Status status = work_wait(step->arena, &work, &done, &failure, error);
+        if (status == STATUS_OK && done != NULL)
+            status = description_decode(step->arena, &work, done, &description, error);
+        work_close(&work);
+        if (status != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    if (failure.failed) {
+        recording->failure = failure;
+        return STATUS_OK;
+    }
+    RecordInputs inputs = record_inputs(step, json_array_get(json_object_get(description.done, "trials"), 0),
+                                        description.inputs, false);
+    request.inputs = &inputs;
+    if (!symbolic) {
+        request.weights = weights_layout_original(&description.state);
+        request.weights_file = description.weights;
+    }
+    Status status = record_start(step, &step->original, &request, &work, error);
+    if (status == STATUS_OK)
+        status = record_finish(step, &work, &inputs, recording, NULL, error);
+    json_decref((json_t *)request.weights);
+    record_inputs_close(&inputs);
+    description_close(&description);
+    return status;
+}
+
+static Status trace_one(StepState *step, bool real, TraceResult *result, Error *error) {
+    Recording recording;
+    result->symbolic = !real;
+    if (step_load(step, "original", error) != STATUS_OK ||
+        record_one(step, !real, &recording, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (recording.failure.failed && !real) {
+        result->not_symbolic = recording.failure.what;
+        result->symbolic = false;
+        recording_close(&recording);
+        if (record_one(step, false, &recording, error) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    if (recording.failure.failed) {
+        Status status = error_set(error, recording.failure.place.file, "",
+                                  "the model could not be recorded: %s", recording.failure.what);
+        recording_close(&recording);
+        return status;
+    }
+    result->trace = recording.trace;
+    result->seconds = recording.seconds;
+    Graph graphs[SECTION_COUNT];
+    Status status = recording_graphs(step->arena, graph_labels_new(step->arena), &recording, graphs, error);
+    if (status == STATUS_OK) {
+        result->graph = graphs[0];
+        result->graph.trace = &result->trace;
+    }
+    recording_close(&recording);
+    return status;
+}
+
+void trace_component(Arena *arena, Probe *probe, const StepOptions *options, bool real, TraceResult *result) {
+    StepResult unused;
+    const Progress silent = {0};
+    *result = (TraceResult){0};
+    StepState *step = step_new(arena, probe, options, &silent, &unused);
+    Error error;
+    if (trace_one(step, real, result, &error) != STATUS_OK) {
+        result->verdict = VERDICT_ERROR;
+        result->error = error_line(arena, &error);
+    } else {
+        const Program *program = &step->original.program;
+        result->files = ARENA_ARRAY(arena, const char *, program->count + 1);
+        result->file_count = program->count;
+        for (size_t i = 0; i < program->count; i++)
+            result->files[i] = program->items[i]->source.name;
+        size_t unknown = graph_unknown_origin(&result->graph);
+        if (unknown != SIZE_MAX) {
+            result->verdict = VERDICT_FAIL;
+            result->unknown = term_describe(arena, &result->graph, (TermId){(uint32_t)unknown});
+        }
+    }
+    step_close(step);
+}

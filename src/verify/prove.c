@@ -1,0 +1,353 @@
+/* Proof: both sides recorded, made graphs, and unified. */
+#include "recording.h"
+
+#include <string.h>
+
+typedef struct Recordings {
+    Recording original, candidate;
+    const RecordInputs *inputs;
+    const char *const *names; /* of the calls */
+} Recordings;
+
+static void recordings_close(Recordings *recordings) {
+    recording_close(&recordings->original);
+    recording_close(&recordings->candidate);
+}
+
+void step_drop_proof(StepState *step, const char *why) {
+    ProofResult *proof = &step->result->proof;
+    proof->proved = false;
+    proof->why_not = why;
+}
+
+/* ---- What was found, in words -------------------------------------------------------------- */
+
+static Place place_of(const Program *program, const Trace *trace, size_t call) {
+    if (trace == NULL || call >= trace->call_count)
+        return (Place){0};
+    const TraceCall *at = &trace->calls[call];
+    if (at->file < 0 || (size_t)at->file >= program->count)
+        return (Place){0};
+    return (Place){.file = program->items[at->file]->source.name, .line = at->line};
+}
+
+static const char *frame_of(Arena *arena, const Program *program, Place place) {
+    for (size_t i = 0; place.line > 0 && i < program->count; i++)
+        if (text_equal(program->items[i]->source.name, place.file))
+            return source_frame(arena, &program->items[i]->source, place);
+    return NULL;
+}
+
+static const char *place_text(Arena *arena, Place place) {
+    return place.file == NULL ? "" : arena_printf(arena, " (%s:%d)", place.file, place.line);
+}
+
+static void tell_difference(StepState *step, const Graph *original, const Graph *candidate,
+                            const Difference *difference) {
+    ProofResult *proof = &step->result->proof;
+    Arena *arena = step->arena;
+    proof->cause = difference_kind_name(difference->kind);
+    proof->original_place = place_of(&step->original.program, original->trace, difference->original_call);
+    proof->place = place_of(&step->candidate.program, candidate->trace, difference->candidate_call);
+    proof->original_frame = frame_of(arena, &step->original.program, proof->original_place);
+    proof->frame = frame_of(arena, &step->candidate.program, proof->place);
+    proof->why_not = arena_printf(arena, "%s%s%s", difference->what, place_text(arena, proof->original_place),
+                                  place_text(arena, proof->place));
+}
+
+static void tell_conditions(StepState *step, const Graph *original) {
+    ProofResult *proof = &step->result->proof;
+    Arena *arena = step->arena;
+    proof->conditions = ARENA_ARRAY(arena, const char *, original->read_count + 1);
+    for (size_t i = 0; i < original->read_count; i++) {
+        const GraphRead *read = &original->reads[i];
+        Place place = place_of(&step->original.program, original->trace, read->call);
+        proof->conditions[proof->condition_count++] =
+            arena_printf(arena, "%s is %s%s", term_describe(arena, original, read->term), read->value,
+                         place_text(arena, place));
+    }
+    proof->shapes = ARENA_ARRAY(arena, const char *, original->input_count + 1);
+    for (size_t i = 0; i < original->input_count; i++) {
+        const Term *term = &original->terms[original->inputs[i].term.number];
+        Text text = text_new(arena);
+        text_printf(&text, "%s: %s [", original->inputs[i].path, term->dtype);
+        for (size_t j = 0; j < term->rank; j++)
+            text_printf(&text, "%s%lld", j > 0 ? ", " : "", (long long)term->shape[j]);
+        text_add(&text, "]");
+        proof->shapes[proof->shape_count++] = text.data;
+    }
+}
+
+static void take_bindings(StepState *step, const Unification *found) {
+    ProofResult *proof = &step->result->proof;
+    proof->bindings = ARENA_ARRAY(step->arena, ProofBinding, found->binding_count + 1);
+    proof->binding_count = found->binding_count;
+    for (size_t i = 0; i < found->binding_count; i++)
+        proof->bindings[i] = (ProofBinding){found->bindings[i].original, found->bindings[i].candidate,
+                                            found->bindings[i].free};
+    proof->narrowed = found->narrowed;
+    proof->narrowed_by = found->narrowed_by;
+    proof->narrowed_count = found->narrowed_count;
+}
+
+/* ---- One call of forward ------------------------------------------------------------------- */
+
+static BindingRules rules_of(StepState *step) {
+    size_t count = 0;
+    for (size_t i = 0; step->has_map && i < step->map.count; i++)
+        count += step->map.items[i].target_count;
+    const char **originals = ARENA_ARRAY(step->arena, const char *, count + 1);
+    const char **candidates = ARENA_ARRAY(step->arena, const char *, count + 1);
+    BindingRules rules = {originals, candidates, 0};
+    for (size_t i = 0; step->has_map && i < step->map.count; i++) {
+        const MapEntry *entry = &step->map.items[i];
+        for (size_t j = 0; j < entry->target_count; j++) {
+            if (entry->targets[j].is_slice || entry->targets[j].transpose)
+                continue; /* a part is no parameter of a graph: such steps are tested */
+            originals[rules.count] = entry->key;
+            candidates[rules.count++] = entry->targets[j].key;
+        }
+    }
+    return rules;
+}
+
+typedef struct Graphs { /* one for each recorded call of forward */
+    Graph original[SECTION_COUNT], candidate[SECTION_COUNT];
+} Graphs;
+
+static Status make_graphs(StepState *step, const Recordings *recordings, Graphs *graphs, Error *error) {
+    GraphLabels *labels = graph_labels_new(step->arena);
+    return recording_graphs(step->arena, labels, &recordings->original, graphs->original, error) == STATUS_OK
+               ? recording_graphs(step->arena, labels, &recordings->candidate, graphs->candidate, error)
+               : STATUS_ERROR;
+}
+
+/* The other mode narrows the claim; where it is part of the verdict, numbers must tell. */
+static void tell_other_mode(StepState *step, const char *what) {
+    if (step->options->rigor != RIGOR_PARANOID || step->options->train)
+        step_narrow(step, "soundness 11", what);
+    else
+        step->other_mode_differs = what;
+}
+
+/* What holds of the sample is looked at past it (soundness 11). */
+static void unify_other_call(StepState *step, const Recordings *recordings, const Graphs *graphs,
+                             SectionKind kind) {
+    Arena *arena = step->arena;
+    const Section *original = &recordings->original.sections[kind],
+                  *candidate = &recordings->candidate.sections[kind];
+    if (recordings->inputs->trials[kind] == NULL || original->raised != NULL)
+        return; /* there is no such size, or the original itself doesn't accept it */
+    if (!original->present || !candidate->present) {
+        step_narrow(
+            step, "soundness 11",
+            arena_printf(arena, "this call only: %s was not looked at, since the recording would be too long",
+                         recordings->names[kind]));
+        return;
+    }
+    const char *mode = step->options->train ? "train" : "eval",
+               *other = step->options->train ? "eval" : "train";
+    const char *what;
+    if (candidate->raised != NULL) {
+        what = candidate->raised;
+        if (kind == SECTION_OTHER_MODE)
+            tell_other_mode(step, arena_printf(arena, "%s mode only: in %s mode the refactored fails: %s",
+                                               mode, other, what));
+        else if (kind == SECTION_AGAIN)
+            step_drop_proof(
+                step, arena_printf(arena, "the refactored model fails when it is called again: %s", what));
+        else
+            step_narrow(step, "soundness 11",
+                        arena_printf(arena, "these sizes only: at %s the refactored fails: %s",
+                                     recordings->names[kind], what));
+        return;
+    }
+    const BindingRules rules = rules_of(step);
+    const Unification found =
+        graph_unify(arena, &graphs->original[original->call], &graphs->candidate[candidate->call], &rules);
+    if (found.proved)
+        return;
+    what = found.difference.what;
+    if (kind == SECTION_OTHER_MODE)
+        tell_other_mode(
+            step, arena_printf(arena, "%s mode only: in %s mode the two differ: %s", mode, other, what));
+    else
+        step_drop_proof(step,
+                        arena_printf(arena, "at %s%s the two are not the same computation: %s",
+                                     kind == SECTION_AGAIN ? "the " : "", recordings->names[kind], what));
+    if (kind >= SECTION_SIZES && found.difference.kind != DIFFERENCE_UNKNOWN &&
+        found.difference.kind != DIFFERENCE_STRUCTURE)
+        step_violation(step, RULE_NUMBERS_DIFFERENT, (Place){0}, step->result->proof.why_not);
+}
+
+/* ---- Both sides ---------------------------------------------------------------------------- */
+
+static Status record_both(StepState *step, const RecordRequest *original, const RecordRequest *candidate,
+                          Recordings *recordings, Error *error) {
+    Work first = {0}, second = {0};
+    *recordings = (Recordings){.inputs = original->inputs, .names = original->inputs->names};
+    if (record_start(step, &step->original, original, &first, error) != STATUS_OK)
+        return STATUS_ERROR;
+    Status status = record_start(step, &step->candidate, candidate, &second, error);
+    if (status != STATUS_OK) {
+        work_close(&first);
+        return status;
+    }
+    status = record_finish(step, &first, original->inputs, &recordings->original,
+                           original->describe ? &step->original_description : NULL, error);
+    if (status != STATUS_OK) {
+        work_close(&second);
+        return status;
+    }
+    return record_finish(step, &second, candidate->inputs, &recordings->candidate,
+                         candidate->describe ? &step->candidate_description : NULL, error);
+}
+
+static bool could_be_recorded(StepState *step, const Recordings *recordings) {
+    ProofResult *proof = &step->result->proof;
+    const CellFailure *failure =
+        recordings->original.failure.failed ? &recordings->original.failure : &recordings->candidate.failure;
+    proof->recorded = !failure->failed;
+    if (proof->recorded)
+        return true;
+    proof->why_not = arena_printf(step->arena, "the %s could not be recorded %s%s: %s",
+                                  recordings->original.failure.failed ? "original" : "refactored model",
+                                  proof->symbolic ? "on shapes alone" : "on real tensors",
+                                  place_text(step->arena, failure->place), failure->what);
+    return false;
+}
+
+static Status unify_all(StepState *step, const Recordings *recordings, Error *error) {
+    ProofResult *proof = &step->result->proof;
+    Graphs *graphs = ARENA_NEW(step->arena, Graphs);
+    if (make_graphs(step, recordings, graphs, error) != STATUS_OK)
+        return STATUS_ERROR;
+    const Graph *original = &graphs->original[0], *candidate = &graphs->candidate[0];
+    const BindingRules rules = rules_of(step);
+    const Unification found = graph_unify(step->arena, original, candidate, &rules);
+    proof->operators = original->event_count;
+    proof->terms = original->term_count;
+    tell_conditions(step, original);
+    if (!found.proved) {
+        tell_difference(step, original, candidate, &found.difference);
+        return STATUS_OK;
+    }
+    proof->proved = true;
+    take_bindings(step, &found);
+    for (int kind = SECTION_AGAIN; kind < SECTION_COUNT && proof->proved; kind++)
+        unify_other_call(step, recordings, graphs, (SectionKind)kind);
+    return STATUS_OK;
+}
+
+/* The proof's own weight map, where no other was given: names settle the rest. */
+static void map_from_proof(StepState *step) {
+    const ProofResult *proof = &step->result->proof;
+    if (step->has_map || !proof->proved)
+        return;
+    WeightMap *map = &step->map;
+    *map = (WeightMap){.name = "the proof"};
+    for (size_t i = 0; i < proof->binding_count; i++) {
+        if (text_equal(proof->bindings[i].original, proof->bindings[i].refactored))
+            continue;
+        MapEntry *entry = ARENA_PUSH(step->arena, map);
+        MapTarget *target = ARENA_NEW(step->arena, MapTarget);
+        *target = (MapTarget){.key = proof->bindings[i].refactored};
+        *entry = (MapEntry){.key = proof->bindings[i].original, .targets = target, .target_count = 1};
+    }
+    step->has_map = step->map_is_proof = map->count > 0;
+}
+
+Status step_prove(StepState *step, bool symbolic, Error *error) {
+    step_tell(step, symbolic ? "proving, on shapes alone" : "proving, on real tensors");
+    ProofResult *proof = &step->result->proof;
+    double start = seconds_now();
+    const json_t *sample = json_array_get(json_object_get(step->original_description.done, "trials"), 0);
+    RecordInputs inputs = record_inputs(step, sample, step->original_description.inputs, symbolic);
+    RecordRequest original = {.inputs = &inputs},
+                  candidate = {.inputs = &inputs, .init = step->candidate_init};
+    if (!symbolic) {
+        original.weights = step->original_weights;
+        candidate.weights = step->candidate_weights;
+        original.weights_file = candidate.weights_file = step->weights;
+    }
+    Recordings recordings;
+    proof->attempted = true;
+    proof->symbolic = symbolic;
+    Status status = record_both(step, &original, &candidate, &recordings, error);
+    if (status == STATUS_OK && could_be_recorded(step, &recordings))
+        status = unify_all(step, &recordings, error);
+    step->proof_trace = recordings.candidate.trace;
+    map_from_proof(step);
+    if (proof->proved && step->other_mode_differs != NULL)
+        step_drop_proof(step, step->other_mode_differs); /* its map stands */
+    record_inputs_close(&inputs);
+    recordings_close(&recordings);
+    proof->seconds += seconds_now() - start;
+    return status;
+}
+
+/* ---- Rigor fast ---------------------------------------------------------------------------- */
+
+/* The candidate's own inputs are compared, never used; that they can't be made is no failure. */
+static Status compare_own_inputs(StepState *step, const Description *sample, Error *error) {
+    Description own;
+    CellFailure failure;
+    if (!program_defines(&step->candidate.program, "get_inputs"))
+        return STATUS_OK;
+    Status status = record_own_inputs(step, &step->candidate, &own, &failure, error);
+    if (status == STATUS_OK && !failure.failed)
+        status = step_compare_dimensions(step, sample, &own, error);
+    description_close(&own);
+    return status;
+}
+
+static Status assign_by_proof(StepState *step, bool *proved, Error *error) {
+    step->described = true;
+    map_from_proof(step);
+    bool go_on;
+    if (step_assign_weights(step, &go_on, error) != STATUS_OK)
+        return STATUS_ERROR;
+    *proved = true;
+    step->has_traces = true;
+    return STATUS_OK;
+}
+
+Status step_prove_alone(StepState *step, bool *proved, Error *error) {
+    step_tell(step, "proving, on shapes alone");
+    ProofResult *proof = &step->result->proof;
+    double start = seconds_now();
+    Description sample;
+    CellFailure failure;
+    *proved = false;
+    if (record_own_inputs(step, &step->original, &sample, &failure, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (failure.failed)
+        return STATUS_OK; /* the run by numbers says it better */
+    RecordInputs inputs =
+        record_inputs(step, json_array_get(json_object_get(sample.done, "trials"), 0), sample.inputs, true);
+    RecordRequest original = {.inputs = &inputs, .describe = true}, candidate = original;
+    if (!program_defines(&step->candidate.program, "get_init_inputs"))
+        candidate.init = &sample.init;
+    Recordings recordings;
+    proof->attempted = proof->symbolic = true;
+    Status status = record_both(step, &original, &candidate, &recordings, error);
+    if (status == STATUS_OK && could_be_recorded(step, &recordings))
+        status = unify_all(step, &recordings, error);
+    proof->seconds = seconds_now() - start;
+    if (status == STATUS_OK && proof->proved) {
+        step->original_trace = recordings.original.trace;
+        step->candidate_trace = step->proof_trace = recordings.candidate.trace;
+        step_compare_arguments(step);
+        status = compare_own_inputs(step, &sample, error);
+        if (status == STATUS_OK)
+            status = assign_by_proof(step, proved, error);
+    }
+    if (!*proved) {
+        description_close(&step->original_description);
+        description_close(&step->candidate_description);
+    }
+    record_inputs_close(&inputs);
+    recordings_close(&recordings);
+    description_close(&sample);
+    return status;
+}

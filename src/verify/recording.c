@@ -1,0 +1,166 @@
+/* Recordings: asking cells for them, and what comes back. */
+#include "recording.h"
+
+#include <string.h>
+
+static const char *const SECTION_NAMES[] = {[SECTION_SAMPLE] = "sample",
+                                            [SECTION_AGAIN] = "second call",
+                                            [SECTION_OTHER_BATCH] = "another batch size",
+                                            [SECTION_OTHER_LENGTH] = "another length",
+                                            [SECTION_OTHER_MODE] = "other mode"};
+
+/* A size around a number that only the candidate compares with (soundness 12). */
+static void add_size(RecordInputs *inputs, Arena *arena, const json_t *sample, size_t *next, size_t dimension,
+                     int64_t size) {
+    if (*next == SECTION_COUNT || size < 1)
+        return;
+    json_t *trial = sample_with_size(sample, dimension, size);
+    if (trial == NULL)
+        return;
+    inputs->names[*next] =
+        arena_printf(arena, "%s %lld", dimension == 0 ? "batch size" : "length", (long long)size);
+    inputs->trials[(*next)++] = trial;
+}
+
+RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFile *file, bool other_calls) {
+    RecordInputs inputs = {.file = file};
+    for (size_t i = 0; i < COUNT_OF(SECTION_NAMES); i++)
+        inputs.names[i] = SECTION_NAMES[i];
+    inputs.trials[SECTION_SAMPLE] = json_incref((json_t *)sample);
+    if (!other_calls)
+        return inputs;
+    inputs.trials[SECTION_AGAIN] = json_incref((json_t *)sample);
+    inputs.trials[SECTION_OTHER_BATCH] = sample_with_less(sample, 0);
+    inputs.trials[SECTION_OTHER_LENGTH] = sample_with_less(sample, 1);
+    inputs.trials[SECTION_OTHER_MODE] = json_incref((json_t *)sample);
+    int64_t numbers[4];
+    size_t count =
+        numbers_compared(&step->candidate.program, &step->original.program, numbers, COUNT_OF(numbers));
+    size_t next = SECTION_SIZES;
+    for (size_t i = 0; i < count; i++)
+        for (size_t dimension = 0; dimension < 2; dimension++)
+            for (int64_t more = -1; more <= 1; more++)
+                add_size(&inputs, step->arena, sample, &next, dimension, numbers[i] + more);
+    return inputs;
+}
+
+void record_inputs_close(RecordInputs *inputs) {
+    for (size_t i = 0; i < SECTION_COUNT; i++)
+        json_decref(inputs->trials[i]);
+}
+
+static json_t *trials_json(const StepState *step, const RecordInputs *inputs) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < SECTION_COUNT; i++) {
+        if (inputs->trials[i] == NULL)
+            continue;
+        bool train = step->options->train != (i == SECTION_OTHER_MODE);
+        json_t *trial = json_copy(inputs->trials[i]);
+        json_object_set_new(trial, "name", json_string(inputs->names[i]));
+        json_object_set_new(trial, "mode", json_string(train ? "train" : "eval"));
+        json_array_append_new(list, trial);
+    }
+    return list;
+}
+
+Status record_start(StepState *step, const Side *side, const RecordRequest *request, Work *work,
+                    Error *error) {
+    const RecordWork record = {.seed = step->options->seed,
+                               .init = request->init,
+                               .weights = request->weights,
+                               .weights_file = request->weights_file,
+                               .inputs_file = request->inputs->file,
+                               .trials = trials_json(step, request->inputs),
+                               .describe = request->describe};
+    Status status = work_record(step->arena, &step->settings, side, &record, work, error);
+    json_decref(record.trials);
+    return status;
+}
+
+static Status take_section(Arena *arena, const RecordInputs *inputs, const json_t *json, size_t before,
+                           size_t event_count, Recording *recording, const char *where, Error *error) {
+    const char *name = json_string_value(json_object_get(json, "name"));
+    const char *raised = json_string_value(json_object_get(json, "raised"));
+    int64_t end;
+    if (json_read_int(json, "end", (int64_t)before, (int64_t)event_count, &end, where, error) != STATUS_OK)
+        return STATUS_ERROR;
+    for (int kind = 0; kind < SECTION_COUNT; kind++) {
+        Section *taken = &recording->sections[kind];
+        if (!text_equal(name, inputs->names[kind]) || taken->present)
+            continue;
+        *taken = (Section){.present = true,
+                           .raised = raised == NULL ? NULL : text_printable(arena, raised, strlen(raised)),
+                           .call = recording->call_count};
+        recording->calls[recording->call_count++] =
+            (GraphCall){.end = (size_t)end,
+                        .outputs = raised == NULL ? json_object_get(json, "outputs") : NULL,
+                        .kept = json_object_get(json, "kept")};
+        return STATUS_OK;
+    }
+    return error_set(error, where, "", "the cell sent a call of forward that was not asked for");
+}
+
+static Status take_sections(Arena *arena, const RecordInputs *inputs, const json_t *done,
+                            Recording *recording, const char *where, Error *error) {
+    json_t *sections, *whole, *events;
+    if (json_read_container(done, "sections", JSON_ARRAY, &sections, where, error) != STATUS_OK ||
+        json_read_container(done, "recording", JSON_OBJECT, &whole, where, error) != STATUS_OK ||
+        json_read_container(whole, "events", JSON_ARRAY, &events, where, error) != STATUS_OK)
+        return STATUS_ERROR;
+    for (size_t i = 0; i < json_array_size(sections); i++) {
+        size_t before = recording->call_count == 0 ? 0 : recording->calls[recording->call_count - 1].end;
+        if (take_section(arena, inputs, json_array_get(sections, i), before, json_array_size(events),
+                         recording, where, error) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    const Section *sample = &recording->sections[SECTION_SAMPLE];
+    if (!sample->present || sample->call != 0 || recording->calls[0].outputs == NULL)
+        return error_set(error, where, "", "the cell sent no recording of the sample");
+    return STATUS_OK;
+}
+
+Status recording_graphs(Arena *arena, GraphLabels *labels, const Recording *recording, Graph *graphs,
+                        Error *error) {
+    return graph_build_calls(arena, labels, json_object_get(recording->done, "recording"), recording->calls,
+                             recording->call_count, &recording->trace, graphs, error);
+}
+
+Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Recording *recording,
+                     Description *description, Error *error) {
+    *recording = (Recording){0};
+    double start = seconds_now();
+    Status status = work_wait(step->arena, work, &recording->done, &recording->failure, error);
+    recording->seconds = seconds_now() - start;
+    const char *where = work->side->role;
+    if (status == STATUS_OK && recording->done != NULL) {
+        status =
+            trace_decode(step->arena, json_object_get(recording->done, "trace"), &recording->trace, error);
+        if (status == STATUS_OK)
+            status = take_sections(step->arena, inputs, recording->done, recording, where, error);
+        if (status == STATUS_OK && description != NULL) {
+            status = description_decode(step->arena, work, json_incref(recording->done), description, error);
+            description->inputs = NULL; /* lent by the caller */
+        }
+    }
+    work_close(work);
+    return status;
+}
+
+void recording_close(Recording *recording) {
+    json_decref(recording->done);
+    recording->done = NULL;
+}
+
+Status record_own_inputs(StepState *step, const Side *side, Description *description, CellFailure *failure,
+                         Error *error) {
+    Work work;
+    json_t *done;
+    *description = (Description){0};
+    if (work_inputs(step->arena, &step->settings, side, step->options->seed, &work, error) != STATUS_OK)
+        return STATUS_ERROR;
+    Status status = work_wait(step->arena, &work, &done, failure, error);
+    if (status == STATUS_OK && done != NULL)
+        status = inputs_decode(&work, done, description, error);
+    work_close(&work);
+    return status;
+}

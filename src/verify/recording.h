@@ -1,0 +1,66 @@
+/* recording: what a program does on shapes alone, and whether two recordings are the same computation. */
+#ifndef PLUMBLINE_RECORDING_H
+#define PLUMBLINE_RECORDING_H
+
+#include "graph.h"
+#include "step_state.h"
+
+/* One call of forward; all of a recording happen in one process, in this order. */
+typedef enum SectionKind {
+    SECTION_SAMPLE,
+    SECTION_AGAIN, /* the sample once more */
+    SECTION_OTHER_BATCH,
+    SECTION_OTHER_LENGTH,
+    SECTION_OTHER_MODE, /* train where the sample was eval, and the reverse */
+    SECTION_SIZES, /* the first of those at sizes around the numbers that only the candidate compares with */
+    SECTION_COUNT = SECTION_SIZES + 24
+} SectionKind;
+
+typedef struct Section {
+    bool present;       /* it was asked for */
+    const char *raised; /* the exception that ended it, or NULL */
+    size_t call;        /* its place in Recording.calls */
+} Section;
+
+typedef struct Recording {
+    json_t *done; /* owned */
+    Trace trace;  /* of the sample's call */
+    Section sections[SECTION_COUNT];
+    GraphCall calls[SECTION_COUNT]; /* those that are there, in order */
+    size_t call_count;
+    CellFailure failure; /* .failed: the model could not be recorded */
+    double seconds;
+} Recording;
+
+/* The inputs of recordings: what is asked for is NULL in places where the sample has no such size. */
+typedef struct RecordInputs {
+    json_t *trials[SECTION_COUNT];    /* owned; {"args", "kwargs", "tensors"} */
+    const char *names[SECTION_COUNT]; /* "another batch size", "batch size 65" */
+    MemoryFile *file;                 /* sealed; borrowed */
+} RecordInputs;
+RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFile *file, bool other_calls);
+void record_inputs_close(RecordInputs *inputs);
+
+/* The program's own inputs, on shapes alone where it can be. `description` gets trials, inputs and init
+ * arguments. */
+MUST_USE Status record_own_inputs(StepState *step, const Side *side, Description *description,
+                                  CellFailure *failure, Error *error);
+
+typedef struct RecordRequest {
+    const RecordInputs *inputs;
+    const InitInputs *init; /* NULL: the file's own */
+    const json_t *weights;  /* NULL: shapes alone */
+    MemoryFile *weights_file;
+    bool describe; /* the state dict too */
+} RecordRequest;
+MUST_USE Status record_start(StepState *step, const Side *side, const RecordRequest *request, Work *work,
+                             Error *error);
+/* Waits and decodes. `description`, if not NULL, gets what was described. */
+MUST_USE Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Recording *recording,
+                              Description *description, Error *error);
+/* One graph for each of `calls`. */
+MUST_USE Status recording_graphs(Arena *arena, GraphLabels *labels, const Recording *recording, Graph *graphs,
+                                 Error *error);
+void recording_close(Recording *recording);
+
+#endif
