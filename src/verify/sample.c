@@ -149,6 +149,11 @@ static bool take_number(const Node *node, void *context) {
 
 /* if, min, max, range, a slice bound: anything that may take another way for it. */
 static bool take_comparison(const Node *node, void *context) {
+    static const char *const aside[] = {"__init__", "get_inputs", "get_init_inputs", "get_input_kwargs",
+                                        "run_tests"};
+    for (size_t i = 0; node->kind == NODE_FunctionDef && i < COUNT_OF(aside); i++)
+        if (text_equal(node_text(node, FIELD_name), aside[i]))
+            return false; /* no size of an input goes there */
     const Node *callee = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
     const char *name = callee == NULL || callee->kind != NODE_Name ? NULL : node_text(callee, FIELD_id);
     bool compares = node->kind == NODE_Compare || node->kind == NODE_Slice || text_equal(name, "min") ||
