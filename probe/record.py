@@ -75,6 +75,8 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     for trial in work["trials"]:
         if sections and len(recorder.events) * (len(sections) + 1) > MOST_EVENTS * len(sections):
             break  # the others would not fit: it is said that they are missing
+        if sections and sections[0]["end"] * growth(work["trials"][0], trial) > MOST_EVENTS // 4:
+            continue  # a loop over time steps, for one, would take long
         section, report = record_call(loaded, tracer, recorder, work, trial, files.get("inputs"), not sections)
         sections.append(section)
         trace = trace or report
@@ -82,6 +84,13 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
             "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init, "trials": [],
             "forward": {"arguments": forward_arguments(model)}, "random_construction": loaded.initial_values_matter,
             "construct_seconds": loaded.seconds, **described}
+
+
+def growth(sample: Dict[str, Any], trial: Dict[str, Any]) -> float:
+    """How many times longer one dimension of a trial is than the sample's."""
+    pairs = [(size, other) for one, another in zip(sample["tensors"], trial["tensors"])
+             for size, other in zip(one["shape"][1:], another["shape"][1:])]
+    return max((other / size for size, other in pairs if size), default=1.0)
 
 
 def make_recorder(tracer: Tracer, symbolic: bool) -> Recorder:

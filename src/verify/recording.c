@@ -7,7 +7,13 @@ static const char *const SECTION_NAMES[] = {[SECTION_SAMPLE] = "sample",
                                             [SECTION_AGAIN] = "second call",
                                             [SECTION_OTHER_BATCH] = "another batch size",
                                             [SECTION_OTHER_LENGTH] = "another length",
-                                            [SECTION_OTHER_MODE] = "other mode"};
+                                            [SECTION_OTHER_MODE] = "other mode",
+                                            [SECTION_LARGE_BATCH] = "a batch size of 4099",
+                                            [SECTION_LARGE_LENGTH] = "a length of 1031"};
+
+/* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
+ * be compared. */
+enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031 };
 
 /* A size around a number that only the candidate compares with (soundness 12). */
 static void add_size(RecordInputs *inputs, Arena *arena, const json_t *sample, size_t *next, size_t dimension,
@@ -33,6 +39,8 @@ RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFi
     inputs.trials[SECTION_OTHER_BATCH] = sample_with_less(sample, 0);
     inputs.trials[SECTION_OTHER_LENGTH] = sample_with_less(sample, 1);
     inputs.trials[SECTION_OTHER_MODE] = json_incref((json_t *)sample);
+    inputs.trials[SECTION_LARGE_BATCH] = sample_with_size(sample, 0, LARGE_BATCH);
+    inputs.trials[SECTION_LARGE_LENGTH] = sample_with_size(sample, 1, LARGE_LENGTH);
     int64_t numbers[4];
     size_t count =
         numbers_compared(&step->candidate.program, &step->original.program, numbers, COUNT_OF(numbers));

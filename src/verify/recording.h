@@ -11,7 +11,9 @@ typedef enum SectionKind {
     SECTION_AGAIN, /* the sample once more */
     SECTION_OTHER_BATCH,
     SECTION_OTHER_LENGTH,
-    SECTION_OTHER_MODE, /* train where the sample was eval, and the reverse */
+    SECTION_OTHER_MODE,  /* train where the sample was eval, and the reverse */
+    SECTION_LARGE_BATCH, /* far beyond the sample's: what a branch on sizes would change shows there */
+    SECTION_LARGE_LENGTH,
     SECTION_SIZES, /* the first of those at sizes around the numbers that only the candidate compares with */
     SECTION_COUNT = SECTION_SIZES + 24
 } SectionKind;

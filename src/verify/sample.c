@@ -107,14 +107,28 @@ static json_int_t common_size(const json_t *tensors, size_t dimension) {
     return common;
 }
 
+/* A larger tensor has no place between the strides of the sample's. */
+static void lay_out_anew(json_t *tensor) {
+    const json_t *shape = json_object_get(tensor, "shape");
+    json_t *stride = json_object_get(tensor, "stride");
+    json_int_t step = 1;
+    for (size_t i = json_array_size(shape); i-- > 0;) {
+        json_array_set_new(stride, i, json_integer(step));
+        step *= json_integer_value(json_array_get(shape, i));
+    }
+}
+
 json_t *sample_with_size(const json_t *sample, size_t dimension, int64_t size) {
     const json_int_t common = common_size(json_object_get(sample, "tensors"), dimension);
     json_t *other = common == 0 || common == size ? NULL : json_deep_copy(sample);
     const json_t *tensors = json_object_get(other, "tensors");
     for (size_t i = 0; i < json_array_size(tensors); i++) {
         json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
-        if (json_array_size(shape) > dimension)
-            json_array_set_new(shape, dimension, json_integer(size));
+        if (json_array_size(shape) <= dimension)
+            continue;
+        json_array_set_new(shape, dimension, json_integer(size));
+        if (size > common)
+            lay_out_anew(json_array_get(tensors, i));
     }
     return other;
 }
