@@ -129,10 +129,6 @@ def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, work: Dict[s
     left = kept.left() if section["raised"] is None else []
     section.update(recorder.section(outputs, left))
     report = tracer.report(arguments, keywords, outputs, left) if first else None
-    if report is not None:
-        report["calls"], report["module_calls"] = list(report["calls"]), list(report["module_calls"])
-        report["tensors"], report["makers"] = list(report["tensors"]), list(report["makers"])
-        report["modules"] = list(report["modules"])
     return section, report
 
 

@@ -49,8 +49,8 @@ class Entry:
 
 class Schema:
     """An operator as its ATen schema says it."""
-    __slots__ = ("number", "row", "positions", "writes", "views", "list_view", "returned", "random", "reshapes", "factory",
-                 "empty", "casts", "opaque", "indexes", "rule", "gives_tensors", "single", "sources", "plain")
+    __slots__ = ("number", "row", "positions", "writes", "views", "list_view", "returned", "random", "reshapes",
+                 "empty", "opaque", "indexes", "rule", "gives_tensors", "single", "sources", "plain")
 
     def __init__(self, number: int, function: Any, writes_also: Tuple[int, ...] = ()) -> None:
         schema = function._schema
@@ -84,10 +84,8 @@ class Schema:
         self.rule = infer.find(name)
         self.random = "nondeterministic_seeded" in tags
         self.reshapes = "inplace_view" in tags
-        self.factory = not any("Tensor" in str(argument.type) for argument in arguments)
         # Factories whose elements say nothing: they need none. randint and randperm give integers, whatever the default dtype.
         self.empty = base.startswith(("empty", "new_empty")) or self.random and not base.startswith(("randint", "randperm"))
-        self.casts = base in ("_to_copy", "to")
         self.indexes = base in ("index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index")
         self.opaque = base in ("set_", "resize_", "resize_as_")  # the memory itself is another afterwards
         self.plain = not (self.views or self.writes or self.opaque) and len(schema.returns) == 1
@@ -347,9 +345,7 @@ class Recorder(TorchDispatchMode):
             if "device" in kwargs and kwargs["device"] is not None:
                 kwargs = dict(kwargs, device=CPU)
             return function(*args, **kwargs)
-        if schema.casts and "device" in kwargs:
-            kwargs = dict(kwargs, device=META)
-        elif kwargs.get("device") is not None:
+        if kwargs.get("device") is not None:
             kwargs = dict(kwargs, device=META)
         if not all(tensor.is_meta for tensor, _ in used):
             twins = {id(tensor): self.twin(tensor, entry) for tensor, entry in used if not tensor.is_meta}

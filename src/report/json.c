@@ -1,20 +1,12 @@
 /* verification_result.json: the keys of formats.md first, ours beside them. */
-#include "report.h"
+#include "parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *text_or_null(const char *text) {
-    return text == NULL ? json_null() : json_string(text);
-}
-
 static void append(json_t *list, json_t *value) {
     json_array_append_new(list, value);
-}
-
-static void set(json_t *object, const char *key, json_t *value) {
-    json_object_set_new(object, key, value);
 }
 
 static const char *severity_name(Severity severity) {

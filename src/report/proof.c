@@ -1,15 +1,7 @@
 /* What diff and trace show. */
-#include "report.h"
+#include "parts.h"
 
 #include <string.h>
-
-static void set(json_t *object, const char *key, json_t *value) {
-    json_object_set_new(object, key, value);
-}
-
-static json_t *text_or_null(const char *text) {
-    return text == NULL ? json_null() : json_string(text);
-}
 
 static json_t *diff_json(const StepResult *result) {
     json_t *object = json_object();

@@ -45,13 +45,13 @@ static size_t count_name(const Steps *steps, const char *name) {
     return count;
 }
 
-static Place place_of(const Program *program, const TraceCall *call) {
+Place call_place(const Program *program, const TraceCall *call) {
     if (call == NULL || call->file < 0 || (size_t)call->file >= program->count)
         return (Place){0};
     return (Place){.file = program->items[call->file]->source.name, .line = call->line};
 }
 
-static const char *place_text(Arena *arena, Place place) {
+const char *place_in_words(Arena *arena, Place place) {
     return place.file == NULL ? "" : arena_printf(arena, " (%s:%d)", place.file, place.line);
 }
 
@@ -236,15 +236,15 @@ static bool unordered_difference(Arena *arena, const Program *original_program, 
         size_t c = 0;
         while (constant && same_constant(a->constants[c], b->constants[c]))
             c++;
-        Place place = place_of(candidate_program, b->call);
+        Place place = call_place(candidate_program, b->call);
         diagnosis->rule = constant ? RULE_NUMBERS_CONSTANT : RULE_NUMBERS_PRECISION;
         diagnosis->what = arena_printf(
             arena,
             constant ? "a different constant: the original calls %s with %s%s, the refactored with %s%s"
                      : "another precision: the original's %s gives %s%s, the refactored's %s%s",
             name, constant ? value_describe(arena, a->constants[c]) : a->dtype,
-            place_text(arena, place_of(original_program, a->call)),
-            constant ? value_describe(arena, b->constants[c]) : b->dtype, place_text(arena, place));
+            place_in_words(arena, call_place(original_program, a->call)),
+            constant ? value_describe(arena, b->constants[c]) : b->dtype, place_in_words(arena, place));
         diagnosis->instead =
             constant ? "use the original's" : "cast where the original casts, and nowhere else";
         diagnosis->place = place;
@@ -282,12 +282,12 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
             continue;
         if (same_terms(arena, original, candidate, assignment))
             break; /* independent branches in another order */
-        Place place = place_of(candidate_program, ours.calls[i]);
+        Place place = call_place(candidate_program, ours.calls[i]);
         diagnosis->what = arena_printf(
             arena, "a different constant: the original calls %s with %s%s, the refactored with %s%s",
             theirs.names[i], value_describe(arena, a),
-            place_text(arena, place_of(original_program, theirs.calls[i])), value_describe(arena, b),
-            place_text(arena, place));
+            place_in_words(arena, call_place(original_program, theirs.calls[i])), value_describe(arena, b),
+            place_in_words(arena, place));
         diagnosis->instead = "use the original's";
         diagnosis->place = place;
         return true;
@@ -299,8 +299,8 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
     *diagnosis =
         (Diagnosis){arena_printf(arena, "the refactored casts to %s here, which the original nowhere does",
                                  candidate->tensors[narrowing->gives[0].number].dtype),
-                    "cast where the original casts, and nowhere else", place_of(candidate_program, narrowing),
-                    RULE_NUMBERS_PRECISION};
+                    "cast where the original casts, and nowhere else",
+                    call_place(candidate_program, narrowing), RULE_NUMBERS_PRECISION};
     return true;
 }
 
@@ -317,7 +317,7 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
         return (Diagnosis){arena_printf(arena,
                                         "missing operation: the original calls %s %s%s, the refactored %s",
                                         name, times(arena, count_name(&theirs, name)),
-                                        place_text(arena, place_of(original_program, call)),
+                                        place_in_words(arena, call_place(original_program, call)),
                                         times(arena, count_name(&ours, name))),
                            "add it where the original has it", (Place){0}, RULE_NUMBERS_DIFFERENT};
     call = first_excess(&ours, &theirs, &name);
@@ -325,18 +325,19 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
         return (Diagnosis){arena_printf(arena,
                                         "extra operation: the refactored calls %s %s%s, the original %s",
                                         name, times(arena, count_name(&ours, name)),
-                                        place_text(arena, place_of(candidate_program, call)),
+                                        place_in_words(arena, call_place(candidate_program, call)),
                                         times(arena, count_name(&theirs, name))),
-                           "remove it", place_of(candidate_program, call), RULE_NUMBERS_DIFFERENT};
+                           "remove it", call_place(candidate_program, call), RULE_NUMBERS_DIFFERENT};
     for (size_t i = 0; i < theirs.count && i < ours.count; i++)
         if (strcmp(theirs.names[i], ours.names[i]) != 0)
             return (Diagnosis){
                 arena_printf(
                     arena, "wrong order: operation %zu is %s in the original%s and %s in the refactored%s",
-                    i + 1, theirs.names[i], place_text(arena, place_of(original_program, theirs.calls[i])),
-                    ours.names[i], place_text(arena, place_of(candidate_program, ours.calls[i]))),
+                    i + 1, theirs.names[i],
+                    place_in_words(arena, call_place(original_program, theirs.calls[i])), ours.names[i],
+                    place_in_words(arena, call_place(candidate_program, ours.calls[i]))),
                 "follow the data flow of the original's forward()",
-                place_of(candidate_program, ours.calls[i]), RULE_NUMBERS_DIFFERENT};
+                call_place(candidate_program, ours.calls[i]), RULE_NUMBERS_DIFFERENT};
     return (Diagnosis){
         "both run the same operators in the same order: weights are crossed, or the wiring differs "
         "(weight mismatch)",

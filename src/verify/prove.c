@@ -23,23 +23,7 @@ void step_drop_proof(StepState *step, const char *why) {
 /* ---- What was found, in words -------------------------------------------------------------- */
 
 static Place place_of(const Program *program, const Trace *trace, size_t call) {
-    if (trace == NULL || call >= trace->call_count)
-        return (Place){0};
-    const TraceCall *at = &trace->calls[call];
-    if (at->file < 0 || (size_t)at->file >= program->count)
-        return (Place){0};
-    return (Place){.file = program->items[at->file]->source.name, .line = at->line};
-}
-
-static const char *frame_of(Arena *arena, const Program *program, Place place) {
-    for (size_t i = 0; place.line > 0 && i < program->count; i++)
-        if (text_equal(program->items[i]->source.name, place.file))
-            return source_frame(arena, &program->items[i]->source, place);
-    return NULL;
-}
-
-static const char *place_text(Arena *arena, Place place) {
-    return place.file == NULL ? "" : arena_printf(arena, " (%s:%d)", place.file, place.line);
+    return call_place(program, trace == NULL || call >= trace->call_count ? NULL : &trace->calls[call]);
 }
 
 static void tell_difference(StepState *step, const Graph *original, const Graph *candidate,
@@ -49,10 +33,11 @@ static void tell_difference(StepState *step, const Graph *original, const Graph 
     proof->cause = difference_kind_name(difference->kind);
     proof->original_place = place_of(&step->original.program, original->trace, difference->original_call);
     proof->place = place_of(&step->candidate.program, candidate->trace, difference->candidate_call);
-    proof->original_frame = frame_of(arena, &step->original.program, proof->original_place);
-    proof->frame = frame_of(arena, &step->candidate.program, proof->place);
-    proof->why_not = arena_printf(arena, "%s%s%s", difference->what, place_text(arena, proof->original_place),
-                                  place_text(arena, proof->place));
+    proof->original_frame = frame_at(arena, &step->original.program, proof->original_place);
+    proof->frame = frame_at(arena, &step->candidate.program, proof->place);
+    proof->why_not =
+        arena_printf(arena, "%s%s%s", difference->what, place_in_words(arena, proof->original_place),
+                     place_in_words(arena, proof->place));
 }
 
 static void tell_conditions(StepState *step, const Graph *original) {
@@ -64,7 +49,7 @@ static void tell_conditions(StepState *step, const Graph *original) {
         Place place = place_of(&step->original.program, original->trace, read->call);
         proof->conditions[proof->condition_count++] =
             arena_printf(arena, "%s is %s%s", term_describe(arena, original, read->term), read->value,
-                         place_text(arena, place));
+                         place_in_words(arena, place));
     }
     proof->shapes = ARENA_ARRAY(arena, const char *, original->input_count + 1);
     for (size_t i = 0; i < original->input_count; i++) {
@@ -216,7 +201,7 @@ static bool could_be_recorded(StepState *step, const Recordings *recordings) {
     proof->why_not = arena_printf(step->arena, "the %s could not be recorded %s%s: %s",
                                   recordings->original.failure.failed ? "original" : "refactored model",
                                   proof->symbolic ? "on shapes alone" : "on real tensors",
-                                  place_text(step->arena, failure->place), failure->what);
+                                  place_in_words(step->arena, failure->place), failure->what);
     return false;
 }
 
@@ -229,7 +214,6 @@ static Status unify_all(StepState *step, const Recordings *recordings, Error *er
     const BindingRules rules = rules_of(step);
     const Unification found = graph_unify(step->arena, original, candidate, &rules);
     proof->operators = original->event_count;
-    proof->terms = original->term_count;
     tell_conditions(step, original);
     if (!found.proved) {
         tell_difference(step, original, candidate, &found.difference);
@@ -257,7 +241,7 @@ static void map_from_proof(StepState *step) {
         *target = (MapTarget){.key = proof->bindings[i].refactored};
         *entry = (MapEntry){.key = proof->bindings[i].original, .targets = target, .target_count = 1};
     }
-    step->has_map = step->map_is_proof = map->count > 0;
+    step->has_map = map->count > 0;
 }
 
 Status step_prove(StepState *step, bool symbolic, Error *error) {

@@ -19,14 +19,17 @@ void step_tell(const StepState *step, const char *what) {
         step->progress->tell(step->progress->context, what);
 }
 
+const char *frame_at(Arena *arena, const Program *program, Place place) {
+    for (size_t i = 0; place.line > 0 && i < program->count; i++)
+        if (text_equal(program->items[i]->source.name, place.file))
+            return source_frame(arena, &program->items[i]->source, place);
+    return NULL;
+}
+
 Finding *step_violation(StepState *step, VerifyRule rule, Place place, const char *what) {
     Finding *finding =
         findings_add(step->result->findings, verify_rule(rule), SEVERITY_VIOLATION, place, "%s", what);
-    for (size_t i = 0; place.line > 0 && finding->frame == NULL && i < step->candidate.program.count; i++) {
-        const Source *source = &step->candidate.program.items[i]->source;
-        if (text_equal(source->name, place.file))
-            finding->frame = source_frame(step->arena, source, place);
-    }
+    finding->frame = frame_at(step->arena, &step->candidate.program, place);
     return finding;
 }
 

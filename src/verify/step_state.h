@@ -23,7 +23,7 @@ typedef struct StepState {
     MemoryFile *weights;                          /* sealed: the original's bytes, and what the layout adds;
                                                      original_description.weights, or in its place */
     WeightMap map;                                /* that was given, or what the proof found */
-    bool has_map, map_is_proof;
+    bool has_map;
     const char *other_mode_differs; /* why what is proved of one mode does not do; NULL: it does */
     Trace original_trace, candidate_trace;
     bool has_traces;

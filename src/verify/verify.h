@@ -104,7 +104,7 @@ typedef struct ProofResult {
     size_t shape_count;
     ProofBinding *bindings;
     size_t binding_count;
-    size_t operators, terms; /* of the original */
+    size_t operators; /* of the original */
     double seconds;
 } ProofResult;
 

@@ -62,6 +62,13 @@ bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs 
                      Tolerance tolerance, unsigned threads, OutputComparison **comparisons, size_t *count,
                      Findings *findings);
 
+/* Where a call was written, of the program that made it; nowhere for NULL. */
+Place call_place(const Program *program, const TraceCall *call);
+/* " (children/fc.py:12)", or "". */
+const char *place_in_words(Arena *arena, Place place);
+/* The lines around a place in one of the program's files; NULL if it is in none. */
+const char *frame_at(Arena *arena, const Program *program, Place place);
+
 /* What two traces show of why the numbers differ. */
 typedef struct Diagnosis {
     const char *what, *instead;
