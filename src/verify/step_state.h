@@ -15,19 +15,19 @@ typedef struct StepState {
     uint64_t peak; /* bytes that the largest cell of a model has taken so far */
     Side original, candidate;
     Description original_description, candidate_description;
-    bool described;                   /* both descriptions hold */
     const InitInputs *candidate_init; /* NULL: its own file's */
-    bool candidate_initialise;
     Assignment *assignment;
     json_t *original_weights, *candidate_weights; /* the lists of the protocol, for the same weights file */
     MemoryFile *weights;                          /* sealed: the original's bytes, and what the layout adds;
                                                      original_description.weights, or in its place */
     WeightMap map;                                /* that was given, or what the proof found */
-    bool has_map;
     const char *other_mode_differs; /* why what is proved of one mode does not do; NULL: it does */
     Trace original_trace, candidate_trace;
-    bool has_traces;
     Trace proof_trace; /* the candidate's on shapes alone, if it is proved by that */
+    bool described;    /* both descriptions hold */
+    bool candidate_initialise;
+    bool has_map;
+    bool has_traces;
 } StepState;
 
 double seconds_now(void);
