@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 def parse_files(work: Dict[str, Any], files: Dict[str, int], progress: failure.Progress) -> Dict[str, Any]:
     """work: syntax."""
     gc.disable()  # a tree has no cycles, and the cell ends with it
-    return {"trees": [syntax.parse(os.pread(files["bundle"], file["size"], file["at"]), file["name"])
-                      for file in work["files"]]}
+    sources = [(os.pread(files["bundle"], file["size"], file["at"]), file["name"]) for file in work["files"]]
+    if not work.get("check"):
+        return {"trees": [syntax.parse(source, name) for source, name in sources]}
+    with syntax.warnings.catch_warnings():
+        syntax.warnings.simplefilter("ignore")
+        checked = [syntax.check(source, name) for source, name in sources]
+    return {"problems": [[index] + problem for index, problem in enumerate(checked) if problem is not None]}
 
 
 WORK: Dict[str, Work] = {"syntax": parse_files}
@@ -28,9 +33,9 @@ WORK: Dict[str, Work] = {"syntax": parse_files}
 def prepare(with_torch: bool) -> None:
     """Loads what a cell needs, in the zygote."""
     if with_torch:
-        from . import describe, record, run
+        from . import describe, record, run, script
 
-        WORK.update(describe=describe.describe, run=run.run, record=record.record, inputs=record.inputs)
+        WORK.update(describe=describe.describe, run=run.run, record=record.record, inputs=record.inputs, script=script.script)
 
 
 def live(connection: socket.socket, log: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ContextManager, Dict, List, Tuple
 
 import torch
 
-from . import construct, importer, state, values
+from . import compose, construct, importer, state, values
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, read_all
 from .registry import FileRegistry
@@ -28,7 +28,7 @@ class Loaded:
         self.is_original = registry.role == "original"
         self.construct_seed = work.get("construct_seed", work["seed"])
         self.seed(self.construct_seed)
-        self.module = importer.load(registry, work["program"].get("search", []))
+        self.module = importer.load(registry, work["program"])
         self.kind = construct.find_class(self.module, work["program"]["class_names"])
         progress.stage = "construct"
         self.seed(self.construct_seed)
@@ -68,7 +68,12 @@ def describe(work: Dict[str, Any], files: Dict[str, int], progress: Progress) ->
             "init_inputs": init_inputs, "init_kwargs": init_keywords, "tensors": init_tensors.finish(),
             "forward": {"arguments": forward}, "modules": state.describe_modules(model, loaded.registry),
             "random_construction": loaded.initial_values_matter, "trials": trials, "input_names": names,
-            "construct_seconds": loaded.seconds, **described}
+            "construct_seconds": loaded.seconds, **described, **constructions(loaded)}
+
+
+def constructions(loaded: Loaded) -> Dict[str, Any]:
+    """Of a recomposed program only."""
+    return {"constructions": compose.constructions(loaded.model)} if "composed" in loaded.work["program"] else {}
 
 
 def forward_arguments(model: torch.nn.Module) -> List[Dict[str, Any]]:

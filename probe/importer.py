@@ -8,16 +8,20 @@ import sys
 import types
 from typing import Any, Dict, List, Optional
 
+from .compose import Composition
 from .registry import FileRegistry
 from .rewrite import COMPONENT, PACKAGE, rewrite
 
 
-def load(registry: FileRegistry, search: List[str]) -> types.ModuleType:
+def load(registry: FileRegistry, program: Dict[str, Any]) -> types.ModuleType:
     """Runs the main file and what it imports; its module."""
     registry.watch_class_statements()
-    if registry.role == "original":
-        return load_original(registry, search)
-    return Candidate(registry).module(registry.main)
+    if registry.role == "original" and registry.files[registry.main]["part"] == "original":
+        return load_original(registry, program.get("search", []))
+    candidate = Candidate(registry)
+    if "composed" in program:
+        candidate.composition = Composition(program["composed"], program["class_names"], candidate.module)
+    return candidate.module(registry.main)
 
 
 def load_original(registry: FileRegistry, search: List[str]) -> types.ModuleType:
@@ -46,6 +50,7 @@ class Candidate:
     def __init__(self, registry: FileRegistry) -> None:
         self.registry = registry
         self.modules: Dict[int, types.ModuleType] = {}
+        self.composition: Optional[Composition] = None  # of a recomposed program
 
     def module(self, index: int) -> types.ModuleType:
         """The module of a file; unfinished if it is being run, as in Python."""
@@ -64,11 +69,11 @@ class Candidate:
         return module
 
     def component(self, index: int, attribute: Optional[str] = None) -> Any:
-        module = self.module(index)
+        composed = self.composition if self.composition is not None and index in self.composition.rows else None
         if attribute is None:
-            return module
+            return self.module(index) if composed is None else composed.whole(index)
         try:
-            return getattr(module, attribute)
+            return getattr(self.module(index), attribute) if composed is None else composed.attribute(index, attribute)
         except AttributeError:
             raise ImportError("%s defines no %r" % (self.registry.files[index]["name"], attribute)) from None
 
@@ -83,7 +88,7 @@ class Packages:
 
     def package(self, dotted: str) -> types.ModuleType:
         if dotted in self.files:
-            return self.candidate.module(self.files[dotted])
+            return self.candidate.component(self.files[dotted])  # type: ignore[no-any-return]
         if dotted not in self.made:
             self.made[dotted] = types.ModuleType(dotted)
         return self.made[dotted]

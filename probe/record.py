@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import torch
 
 from . import shapes, state, values
-from .describe import Loaded, argument_names, describe_state, forward_arguments, own_inputs
+from .describe import Loaded, argument_names, constructions, describe_state, forward_arguments, own_inputs
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, read_all
 from .recorder import MOST_EVENTS, Recorder
@@ -21,10 +21,20 @@ from .wire import clean
 def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
     """work: inputs. The program's own inputs; floating tensors that stand for shapes alone are not written."""
     loaded = Loaded(work, files, FileRegistry(work["program"], read_all(files["bundle"])), progress)
+    shapes.put_stand_ins()
+    trial = own_trial(loaded, work, files, progress)
+    init_tensors = TensorWriter(files["outputs"])
+    init = {"init_inputs": values.encode(loaded.arguments, init_tensors.number),
+            "init_kwargs": values.encode(loaded.keywords, init_tensors.number), "tensors": init_tensors.finish()}
+    return {"trials": [trial], **init, "has_init_inputs": hasattr(loaded.module, "get_init_inputs"),
+            **(expected_shape(loaded) if work.get("expected") else {})}
+
+
+def own_trial(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
+    """What get_inputs() gives, on shapes alone if it can; what has data goes into the file of inputs."""
     progress.stage = "inputs"
     loaded.seed(work["seed"])
-    recorder = Recorder(True, lambda: -1)
-    shapes.put_stand_ins()
+    recorder = Recorder(True, no_call)
     try:
         with recorder:
             arguments, keywords = own_inputs(loaded)
@@ -40,12 +50,33 @@ def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
             written.append(not (tensor.is_floating_point() or tensor.is_complex()))
         return found
 
-    init_tensors = TensorWriter(files["outputs"])
-    init = {"init_inputs": values.encode(loaded.arguments, init_tensors.number),
-            "init_kwargs": values.encode(loaded.keywords, init_tensors.number), "tensors": init_tensors.finish()}
     encoded = {"args": values.encode(arguments, number), "kwargs": values.encode(keywords, number)}
-    return {"trials": [dict(encoded, seed=work["seed"], tensors=writer.finish(lambda index: written[index]))], **init,
-            "has_init_inputs": hasattr(loaded.module, "get_init_inputs")}
+    return dict(encoded, seed=work["seed"], tensors=writer.finish(lambda index: written[index]))
+
+
+def expected_shape(loaded: Loaded) -> Dict[str, Any]:
+    """What the file says of its outputs; a tensor in it stands for its shape."""
+    function = getattr(loaded.module, "get_expected_output_shape", None)
+    if function is None:
+        return {"expected_output_shape": None, "expected_error": None}
+    try:
+        return {"expected_output_shape": values.encode(plain(function(), 0), no_tensor), "expected_error": None}
+    except Exception as cause:
+        return {"expected_output_shape": None, "expected_error": clean("%s: %s" % (type(cause).__name__, cause))[:500]}
+
+
+def plain(value: Any, depth: int) -> Any:
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape)
+    if isinstance(value, dict) and depth < 8:
+        return {key: plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and depth < 8:
+        return tuple(plain(item, depth + 1) for item in value)
+    return value
+
+
+def no_tensor(tensor: torch.Tensor) -> int:
+    raise TypeError("get_expected_output_shape() gives shapes")
 
 
 def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
@@ -56,9 +87,15 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     recorder = make_recorder(tracer, work["symbolic"])
     with traced(tracer, 0):
         loaded = Loaded(work, files, registry, progress)
+    own: Dict[str, Any] = {"trials": []}
+    if "own" in work:
+        trial = own_trial(loaded, work, files, progress)
+        own = {"trials": [trial], **expected_shape(loaded)}
+        work["trials"] = [dict(trial, **work["own"])]
     init_tensors = TensorWriter(files["outputs"])
     init = {"init_inputs": values.encode(loaded.arguments, init_tensors.number),
             "init_kwargs": values.encode(loaded.keywords, init_tensors.number)}
+    progress.stage = "construct"
     loaded.construct(traced(tracer, 0))
     model = loaded.model
     progress.stage = "weights"
@@ -81,9 +118,9 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
         sections.append(section)
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
-            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init, "trials": [],
+            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init, **own,
             "forward": {"arguments": forward_arguments(model)}, "random_construction": loaded.initial_values_matter,
-            "construct_seconds": loaded.seconds, **described}
+            "construct_seconds": loaded.seconds, **described, **constructions(loaded)}
 
 
 def growth(sample: Dict[str, Any], trial: Dict[str, Any]) -> float:

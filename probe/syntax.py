@@ -134,6 +134,24 @@ def parse(source, name):
         return error(0, 0, cause)
 
 
+def check(source, name):
+    """[line, message] if the file is not valid Python, else None: the parser and the symbol table, and no tree."""
+    try:
+        import _symtable
+
+        _symtable.symtable(source, name, "exec")
+        return None
+    except SyntaxError as cause:
+        return [cause.lineno or 0, str(cause.msg)]
+    except (RecursionError, MemoryError):
+        return [0, "nested too deeply"]
+    except (ValueError, OverflowError, SystemError) as cause:
+        return [0, str(cause)]
+    except (ImportError, TypeError):  # before 3.8 it takes no bytes
+        found = parse(source, name).get("error")
+        return None if found is None else [found["line"], found["message"]]
+
+
 def main(paths):
     trees = []
     for path in paths:

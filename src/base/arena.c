@@ -14,6 +14,8 @@ typedef struct Block {
 struct Arena {
     Block *blocks;
     size_t next_size;
+    Arena *within; /* those that are freed with it, the newest first */
+    Arena *next;   /* of those that are within the same one */
 };
 
 enum { FIRST_BLOCK = 1 << 14, LARGEST_BLOCK = 1 << 22 };
@@ -33,15 +35,31 @@ Arena *arena_new(void) {
     return arena;
 }
 
-void arena_free(Arena *arena) {
-    if (arena == NULL)
-        return;
+Arena *arena_new_within(Arena *owner) {
+    Arena *arena = arena_new();
+    arena->next = owner->within;
+    owner->within = arena;
+    return arena;
+}
+
+static void free_blocks(Arena *arena) {
     for (Block *block = arena->blocks; block != NULL;) {
         Block *next = block->next;
         free(block);
         block = next;
     }
     free(arena);
+}
+
+void arena_free(Arena *arena) {
+    if (arena == NULL)
+        return;
+    for (Arena *within = arena->within; within != NULL;) {
+        Arena *next = within->next;
+        arena_free(within);
+        within = next;
+    }
+    free_blocks(arena);
 }
 
 void *arena_alloc(Arena *arena, size_t size) {

@@ -19,7 +19,9 @@
 typedef struct Arena Arena;
 
 Arena *arena_new(void);
-void arena_free(Arena *arena);
+/* One that is freed with `owner`, for a thread of its own: an arena is used by one thread at a time. */
+Arena *arena_new_within(Arena *owner);
+void arena_free(Arena *arena); /* and those within it; not one that is within another */
 void *arena_alloc(Arena *arena, size_t size);
 void *arena_copy(Arena *arena, const void *data, size_t size);
 char *arena_strdup(Arena *arena, const char *text);
@@ -77,8 +79,12 @@ bool text_ends(const char *text, const char *suffix);
 /* `text` with control characters and invalid UTF-8 as \xNN, so that a hostile string can't drive a terminal.
  */
 char *text_printable(Arena *arena, const char *text, size_t length);
+/* The same, line ends and tabs as \xNN too: of names, which must not look like lines of ours. */
+char *text_one_line(Arena *arena, const char *text);
 /* The edit distance of two short strings (Levenshtein), for "did you mean". */
 size_t text_distance(const char *a, const char *b);
+/* Now: ISO 8601, in UTC. */
+const char *timestamp_now(Arena *arena);
 
 /* ---- Tables: string keys to pointers, in insertion order ---------------------------------- */
 typedef struct TableEntry {
@@ -107,6 +113,8 @@ MUST_USE Status file_read(Arena *arena, const char *path, size_t limit, Bytes *b
 MUST_USE Status file_write(const char *path, Bytes bytes, Error *error);
 bool file_exists(const char *path);      /* a regular file, links followed */
 bool directory_exists(const char *path); /* likewise */
+/* Makes it where it is missing, but not the folders above it. */
+MUST_USE Status directory_make(const char *path, Error *error);
 char *path_join(Arena *arena, const char *directory, const char *name);
 char *path_directory(Arena *arena, const char *path); /* "." where there is none */
 const char *path_name(const char *path);              /* the last component */
@@ -117,6 +125,15 @@ typedef struct EmbeddedFile { /* a row of a table that scripts/embed.py makes at
     const char *name;         /* NULL in the last row */
     Bytes bytes;              /* followed by a NUL that is not counted */
 } EmbeddedFile;
+
+/* ---- Hashes -------------------------------------------------------------------------------
+ * BLAKE2b of 256 bits: an author who wants the verdict of other files can't make files with their hash. */
+typedef struct Hasher Hasher;
+Hasher *hasher_new(Arena *arena);
+void hasher_add(Hasher *hasher, const void *data, size_t size);
+void hasher_add_text(Hasher *hasher,
+                     const char *text);               /* with its length, so that "a", "bc" isn't "ab", "c" */
+const char *hasher_end(Arena *arena, Hasher *hasher); /* 64 hexadecimal digits; nothing may be added then */
 
 /* ---- JSON ---------------------------------------------------------------------------------
  * Values are jansson's. `where` names the object in messages ("weight_map.json", "cell report"). */
@@ -162,6 +179,7 @@ typedef struct Finding {
     const Rule *rule;
     Severity severity;
     Place place;
+    const char *of;      /* what was judged, where it is one of many: "step_3_mlp_to_kernels"; NULL */
     const char *where;   /* "forward", "__init__", a module path, a state-dict key; NULL if none */
     const char *what;    /* what is wrong, one sentence, no full stop */
     const char *instead; /* what to do, one sentence, no full stop */
@@ -172,6 +190,8 @@ typedef struct Findings {
     Arena *arena;
     Finding *items;
     size_t count, capacity;
+    Table *known; /* of the first `known_count` items: rule, place and what -> index + 1 */
+    size_t known_count;
 } Findings;
 
 Findings *findings_new(Arena *arena);
@@ -182,5 +202,7 @@ Finding *findings_add(Findings *findings, const Rule *rule, Severity severity, P
 size_t findings_count(const Findings *findings, Severity severity);
 /* Orders by severity, file, line, column, rule: the same findings always print the same. */
 void findings_sort(Findings *findings);
+/* "step_3_mlp_to_kernels: refactored.py:12: what is wrong; what to do", printable. */
+const char *finding_text(Arena *arena, const Finding *finding);
 
 #endif

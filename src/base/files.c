@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,18 +58,30 @@ static bool write_all(int fd, Bytes bytes) {
     return true;
 }
 
+/* A new file beside `path`, with the permissions that the user's umask gives. (mkstemp gives others, and
+ * umask can't be asked without being changed, for other threads too.) */
+static int open_aside(const char *path, char *aside) {
+    for (int attempt = 0; attempt < 100; attempt++) {
+        uint32_t number;
+        if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+            continue;
+        snprintf(aside, PATH_MAX, "%s.%08x", path, (unsigned)number);
+        int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
+}
+
 Status file_write(const char *path, Bytes bytes, Error *error) {
     char aside[PATH_MAX];
-    int length = snprintf(aside, sizeof aside, "%s.XXXXXX", path);
-    if (length < 0 || (size_t)length >= sizeof aside)
+    if (strlen(path) + sizeof ".01234567" > sizeof aside)
         return error_set(error, path, "choose a shorter path", "the path is too long");
-    int fd = mkostemp(aside, O_CLOEXEC);
+    int fd = open_aside(path, aside);
     if (fd < 0)
         return error_set(error, path, "check that the folder exists and may be written", "cannot write: %s",
                          strerror(errno));
-    mode_t mask = umask(0);
-    umask(mask);
-    bool good = write_all(fd, bytes) && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+    bool good = write_all(fd, bytes) && fsync(fd) == 0;
     int cause = errno;
     if (close(fd) != 0 && good) {
         good = false;
@@ -93,6 +106,13 @@ bool file_exists(const char *path) {
 bool directory_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+Status directory_make(const char *path, Error *error) {
+    if (mkdir(path, 0777) == 0 || directory_exists(path))
+        return STATUS_OK;
+    return error_set(error, path, "see that the folder above it may be written", "cannot be made: %s",
+                     strerror(errno));
 }
 
 char *path_join(Arena *arena, const char *directory, const char *name) {

@@ -10,8 +10,23 @@ Findings *findings_new(Arena *arena) {
     return findings;
 }
 
-static bool place_equal(Place a, Place b) {
-    return text_equal(a.file, b.file) && a.line == b.line && a.column == b.column;
+static const char *finding_key(Arena *arena, const Rule *rule, Place place, const char *what) {
+    return arena_printf(arena, "%s\n%s\n%d\n%d\n%s", rule->id, place.file == NULL ? "" : place.file,
+                        place.line, place.column, what);
+}
+
+/* Sorting moves findings, and callers may add some by themselves: then the index is made anew. */
+static void index_findings(Findings *findings) {
+    if (findings->known != NULL && findings->known_count == findings->count)
+        return;
+    findings->known = table_new(findings->arena);
+    for (size_t i = 0; i < findings->count; i++) {
+        const Finding *finding = &findings->items[i];
+        const char *key = finding_key(findings->arena, finding->rule, finding->place, finding->what);
+        if (!table_has(findings->known, key))
+            table_put(findings->known, key, (void *)(i + 1));
+    }
+    findings->known_count = findings->count;
 }
 
 Finding *findings_add(Findings *findings, const Rule *rule, Severity severity, Place place,
@@ -20,16 +35,18 @@ Finding *findings_add(Findings *findings, const Rule *rule, Severity severity, P
     va_start(rest, format);
     const char *what = arena_vprintf(findings->arena, format, rest);
     va_end(rest);
-    for (size_t i = 0; i < findings->count; i++) {
-        Finding *other = &findings->items[i];
-        if (other->rule == rule && place_equal(other->place, place) && strcmp(other->what, what) == 0)
-            return other;
-    }
+    index_findings(findings);
+    const char *key = finding_key(findings->arena, rule, place, what);
+    size_t other = (size_t)table_get(findings->known, key);
+    if (other > 0)
+        return &findings->items[other - 1];
     Finding *finding = ARENA_PUSH(findings->arena, findings);
     *finding =
         (Finding){.rule = rule, .severity = severity, .place = place, .what = what, .instead = rule->instead};
     if (place.file != NULL)
-        finding->place.file = arena_strdup(findings->arena, place.file);
+        finding->place.file = text_one_line(findings->arena, place.file); /* a name is any bytes */
+    table_put(findings->known, key, (void *)findings->count);
+    findings->known_count = findings->count;
     return finding;
 }
 
@@ -55,10 +72,27 @@ static int compare_findings(const void *left, const void *right) {
         order = (a->place.column > b->place.column) - (a->place.column < b->place.column);
     if (order == 0)
         order = strcmp(a->rule->id, b->rule->id);
-    return order != 0 ? order : strcmp(a->what, b->what);
+    if (order == 0)
+        order = strcmp(a->what, b->what);
+    return order != 0 ? order : compare_text(a->of, b->of);
 }
 
 void findings_sort(Findings *findings) {
+    findings->known = NULL;
     if (findings->count > 1)
         qsort(findings->items, findings->count, sizeof *findings->items, compare_findings);
+}
+
+const char *finding_text(Arena *arena, const Finding *finding) {
+    const Place place = finding->place;
+    const bool advised = finding->instead != NULL && finding->instead[0] != '\0';
+    Text line = text_new(arena);
+    if (finding->of != NULL)
+        text_printf(&line, "%s: ", finding->of);
+    if (place.file != NULL && place.line > 0)
+        text_printf(&line, "%s:%d: ", place.file, place.line);
+    else if (place.file != NULL)
+        text_printf(&line, "%s: ", place.file);
+    text_printf(&line, "%s%s%s", finding->what, advised ? "; " : "", advised ? finding->instead : "");
+    return text_printable(arena, line.data, line.length);
 }

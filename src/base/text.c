@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 Text text_new(Arena *arena) {
     return (Text){.arena = arena, .data = arena_alloc(arena, 64), .length = 0, .capacity = 64};
@@ -91,6 +92,16 @@ char *text_printable(Arena *arena, const char *data, size_t length) {
     return out.data;
 }
 
+char *text_one_line(Arena *arena, const char *text) {
+    Text out = text_new(arena);
+    for (const char *at = text; *at != '\0'; at++)
+        if (strchr("\t\n\v\f\r", *at) != NULL)
+            text_printf(&out, "\\x%02x", (unsigned)*at);
+        else
+            text_add_bytes(&out, at, 1);
+    return text_printable(arena, out.data, out.length);
+}
+
 size_t text_distance(const char *a, const char *b) {
     enum { LONGEST = 64 };
     size_t rows = strlen(a), columns = strlen(b);
@@ -113,4 +124,12 @@ size_t text_distance(const char *a, const char *b) {
         }
     }
     return line[columns];
+}
+
+const char *timestamp_now(Arena *arena) {
+    time_t now = time(NULL);
+    struct tm utc;
+    char text[64];
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    return arena_strdup(arena, text);
 }

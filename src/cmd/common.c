@@ -1,28 +1,25 @@
-/* What the subcommands share: messages, the view, numbers from text. */
+/* What the subcommands share: messages, the view, the probe, writing. */
 #include "cmd.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-int command_fail(const Error *error) {
-    Arena *arena = arena_new();
-    fprintf(stderr, "plumbline: %s\n", error_line(arena, error));
-    arena_free(arena);
+int command_fail_text(const char *what) {
+    fprintf(stderr, "plumbline: %s\n", what);
     return VERDICT_ERROR;
 }
 
-int command_usage(const char *usage, const char *format, ...) {
-    va_list rest;
-    va_start(rest, format);
-    fputs("plumbline: ", stderr);
-    vfprintf(stderr, format, rest);
-    va_end(rest);
-    fprintf(stderr, "\nusage: %s\n", usage);
-    return VERDICT_ERROR;
+int command_fail(const Error *error) {
+    Arena *arena = arena_new();
+    const int status = command_fail_text(error_line(arena, error));
+    arena_free(arena);
+    return status;
+}
+
+bool command_json(const CommonOptions *options) {
+    return text_equal(options->format, "json");
 }
 
 View command_view(const CommonOptions *options) {
@@ -31,38 +28,45 @@ View command_view(const CommonOptions *options) {
     return (View){.stream = stdout, .colour = wanted && isatty(STDOUT_FILENO), .quiet = options->quiet};
 }
 
-Status option_number(const char *option, const char *text, double low, double high, double *value,
-                     Error *error) {
-    char *end;
-    errno = 0;
-    *value = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(*value) || *value < low || *value > high)
-        return error_set(error, option, "", "'%s' is not a number from %g to %g", text, low, high);
-    return STATUS_OK;
+Status command_start(Arena *arena, const CommonOptions *options, bool torch, Probe **probe, Error *error) {
+    Interpreter interpreter = {0};
+    if (interpreter_find(arena, options->python, torch, &interpreter, error) != STATUS_OK)
+        return STATUS_ERROR;
+    const ProbeOptions given = {.interpreter = interpreter.path,
+                                .needs_torch = torch,
+                                .parse_ahead = torch,
+                                .require_sandbox = options->require_sandbox};
+    return probe_start(arena, &given, probe, error);
 }
 
-Status option_integer(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *value,
-                      Error *error) {
-    char *end;
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || *value < low || *value > high)
-        return error_set(error, option, "", "'%s' is not a whole number from %llu to %llu", text,
-                         (unsigned long long)low, (unsigned long long)high);
-    return STATUS_OK;
+Status command_patterns(Arena *arena, const char *file, Patterns **patterns, Error *error) {
+    enum { MOST_BYTES = 1 << 20 };
+    Bytes text = {NULL, 0};
+    if (file != NULL && file_read(arena, file, MOST_BYTES, &text, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return patterns_parse(arena, file, text, patterns, error);
 }
 
-Status option_bytes(const char *option, const char *text, uint64_t *value, Error *error) {
-    static const char suffixes[] = "KMGT";
-    char *end;
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    const char *suffix = *end == '\0' ? NULL : strchr(suffixes, *end);
-    unsigned shift = suffix == NULL ? 0 : 10 * (unsigned)(suffix - suffixes + 1);
-    bool whole =
-        end != text && errno == 0 && text[0] != '-' && (*end == '\0' || (suffix != NULL && end[1] == '\0'));
-    if (!whole || *value == 0 || *value > (UINT64_MAX >> 1) >> shift)
-        return error_set(error, option, "", "'%s' is not a number of bytes such as 500000000 or 8G", text);
-    *value <<= shift;
-    return STATUS_OK;
+int command_print(Bytes text, int status) {
+    if (fwrite(text.data, 1, text.size, stdout) == text.size && fflush(stdout) == 0)
+        return status;
+    return command_fail_text("stdout: cannot write the result; free some space");
+}
+
+int command_write(const CommonOptions *options, Bytes text, int status) {
+    Error error;
+    if (options->output == NULL)
+        return command_print(text, status);
+    return file_write(options->output, text, &error) == STATUS_OK ? status : command_fail(&error);
+}
+
+static void overwrite_line(void *context, const char *what) {
+    (void)context;
+    fprintf(stderr, "\r\x1b[K%.150s", what);
+    fflush(stderr);
+}
+
+Progress command_progress(const CommonOptions *options) {
+    const bool lively = isatty(STDERR_FILENO) && !options->quiet;
+    return (Progress){lively ? overwrite_line : NULL, NULL};
 }

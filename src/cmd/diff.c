@@ -1,52 +1,51 @@
-/* plumbline diff: are two components the same computation, and if not, where do they first part? */
-#include "prover.h"
+/* plumbline diff: two components, proved equal or where they first part. */
+#include "cmd.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <math.h>
 
-static const char USAGE[] = "plumbline diff A.py B.py [options]";
-static const char HELP[] =
-    "\nRecords both components on shapes alone, with A's inputs, and unifies the two graphs.\n\n"
-    "  --format text|json   what to print (text)\n"
-    "  --output FILE        write it there\n"
-    "  --quiet              the verdict line alone\n"
-    "  --python PATH        interpreter, as in 'plumbline step'\n"
-    "  --seed N, --timeout S, --memory BYTES   as in 'plumbline step'\n"
-    "\nExit status: 0 proved, 1 different or not proved, 2 could not judge.\n";
-static const char *const ACCEPTED[] = {
-    "format=", "output=", "quiet", "python=", "seed=", "timeout=", "memory=", NULL};
+static const Synopsis SYNOPSIS = {
+    .usage = "plumbline diff A.py B.py [options]",
+    .about = "Records both components on shapes alone, with A's inputs, and unifies the two graphs.",
+    .status = "0 proved, 1 different or not proved, 2 could not judge"};
+
+static int compare(Arena *arena, const StepOptions *step, const CommonOptions *common) {
+    const Progress silent = {0};
+    StepResult result;
+    Probe *probe;
+    Error error;
+    if (command_start(arena, common, true, &probe, &error) != STATUS_OK)
+        return command_fail(&error);
+    proof_verify(arena, probe, step, true, &silent, &result);
+    const int status =
+        result.verdict == VERDICT_ERROR && !command_json(common)
+            ? command_fail_text(result.error)
+            : command_write(common, report_diff(arena, &result, command_json(common), common->quiet),
+                            (int)result.verdict);
+    probe_stop(probe);
+    return status;
+}
 
 int diff_main(int count, char **values) {
     Arena *arena = arena_new();
-    ProverArguments arguments;
-    int status = prover_read(arena, count, values, USAGE, HELP, ACCEPTED, &arguments);
-    if (status < 0 && arguments.file_count < 2)
-        status = command_usage(USAGE, "two files are compared");
-    if (status < 0 && arguments.format != NULL && !arguments.common.json &&
-        strcmp(arguments.format, "text") != 0)
-        status = command_usage(USAGE, "there is no format '%s'; use text or json", arguments.format);
-    Probe *probe = NULL;
-    Error error;
+    CommonOptions common = {0};
+    StepOptions step = {
+        .rtol = NAN, .atol = NAN, .trial_count = 1, .seed = 42, .device = "cpu", .timeout = 300};
+    const Option options[] = {ROW_FORMAT(&common, "text|json"),
+                              ROW_OUTPUT(&common, "FILE", "write it there"),
+                              ROW_QUIET(&common, "the verdict line alone"),
+                              ROW_PYTHON(&common),
+                              ROW_SEED(&step, "of construction and inputs (42)"),
+                              ROW_TIMEOUT(&step, EACH_TIMEOUT),
+                              ROW_MEMORY(&step, EACH_MEMORY)};
+    Words files = {0};
+    int status = options_read(arena, &SYNOPSIS, options, COUNT_OF(options), count, values, &files);
+    if (status < 0 && files.count != 2)
+        status = options_wrong(&SYNOPSIS, "two files are compared");
     if (status < 0) {
-        arguments.step.original = arguments.files[0];
-        arguments.step.refactored = arguments.files[1];
-        if (prover_start(arena, &arguments, &probe, &error) != STATUS_OK)
-            status = command_fail(&error);
+        step.original = files.items[0];
+        step.refactored = files.items[1];
+        status = compare(arena, &step, &common);
     }
-    if (status < 0) {
-        const Progress silent = {0};
-        StepResult result;
-        proof_verify(arena, probe, &arguments.step, true, &silent, &result);
-        status = (int)result.verdict;
-        if (result.verdict == VERDICT_ERROR && !arguments.common.json)
-            fprintf(stderr, "plumbline: %s\n", result.error);
-        else
-            status = prover_write(&arguments,
-                                  report_diff(arena, &result, arguments.common.json, arguments.common.quiet),
-                                  status);
-    }
-    if (probe != NULL)
-        probe_stop(probe);
     arena_free(arena);
     return status;
 }

@@ -60,7 +60,7 @@ static Status try_cell(Probe *probe, Examination *found, Error *error) {
     if (report->outcome != CELL_DONE)
         return error_set(error, "a cell", "report this with what plumbline doctor printed", "%s%s%s",
                          report->message, report->log[0] == '\0' ? "" : ": ", report->log);
-    found->sandbox = report->sandbox;
+    found->sandbox = *probe_sandbox(probe); /* whose texts outlive the probe */
     found->cell_seconds = report->wall_seconds;
     found->ran = true;
     return STATUS_OK;

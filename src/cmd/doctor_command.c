@@ -2,45 +2,26 @@
 #include "cmd.h"
 #include "doctor.h"
 
-#include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 
-static const char USAGE[] = "plumbline doctor [--python PATH] [--format text|json]";
-
-static const struct option OPTIONS[] = {{"python", required_argument, NULL, 'p'},
-                                        {"format", required_argument, NULL, 'f'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
+static const Synopsis SYNOPSIS = {.usage = "plumbline doctor [--python PATH] [--format text|json]",
+                                  .about = "Says what works here and what to do about what doesn't.",
+                                  .status = "0 if a step can run, else 2"};
 
 int doctor_main(int count, char **values) {
-    DoctorOptions options = {0};
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(count, values, ":", OPTIONS, NULL)) != -1) {
-        if (option == 'p') {
-            options.python = optarg;
-        } else if (option == 'f') {
-            options.json = strcmp(optarg, "json") == 0;
-            if (!options.json && strcmp(optarg, "text") != 0)
-                return command_usage(USAGE, "there is no format '%s'; use text or json", optarg);
-        } else if (option == 'h') {
-            printf("usage: %s\n\nSays what works here and what to do about what doesn't. Exit status: 0 if a "
-                   "step can run, "
-                   "else 2.\n",
-                   USAGE);
-            return 0;
-        } else {
-            return command_usage(USAGE, "%s %s", values[optind - 1],
-                                 option == ':' ? "needs a value" : "is no option");
-        }
-    }
-    if (optind < count)
-        return command_usage(USAGE, "'%s' is not an option", values[optind]);
     Arena *arena = arena_new();
-    const char *report;
-    bool ready = doctor_report(arena, &options, &report);
-    fputs(report, stdout);
+    CommonOptions common = {0};
+    const Option options[] = {ROW_PYTHON(&common), ROW_FORMAT(&common, "text|json")};
+    Words words = {0};
+    int status = options_read(arena, &SYNOPSIS, options, COUNT_OF(options), count, values, &words);
+    if (status < 0 && words.count > 0)
+        status = options_wrong(&SYNOPSIS, "'%s' is not an option", words.items[0]);
+    if (status < 0) {
+        const DoctorOptions doctor = {.python = common.python, .json = command_json(&common)};
+        const char *report;
+        const bool ready = doctor_report(arena, &doctor, &report);
+        status = command_print((Bytes){(const uint8_t *)report, strlen(report)}, ready ? 0 : VERDICT_ERROR);
+    }
     arena_free(arena);
-    return fflush(stdout) == 0 && ready ? 0 : VERDICT_ERROR;
+    return status;
 }

@@ -1,70 +1,80 @@
 /* plumbline trace: what one component does. */
-#include "prover.h"
+#include "cmd.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-static const char USAGE[] = "plumbline trace FILE [--format text|json|dot] [--depth call|dispatch] [--real]\n"
-                            "                            [--patterns [FILE]]";
-static const char HELP[] =
-    "\nRuns a component once and shows every torch call (call depth) or the graph of ATen operators "
-    "(dispatch depth).\n\n"
-    "  --depth call|dispatch   (call; dispatch for dot)\n"
-    "  --format text|json|dot  (text)\n"
-    "  --real                  on real tensors; otherwise on shapes alone, if the model can do without data\n"
-    "  --patterns [FILE]       name the kernels that the graph writes in primitives; FILE adds patterns of "
-    "your own "
-    "(docs/patterns.md)\n"
-    "  --output FILE           write it there\n"
-    "  --quiet                 only what is wrong\n"
-    "  --python PATH           interpreter, as in 'plumbline step'\n"
-    "  --seed N, --timeout S, --memory BYTES   as in 'plumbline step'\n"
-    "\nExit status: 0, 1 if a value has no known origin, 2 if the component could not be recorded.\n";
-static const char *const ACCEPTED[] = {"depth=",  "format=", "real",     "output=", "quiet", "patterns",
-                                       "python=", "seed=",   "timeout=", "memory=", NULL};
+static const Synopsis SYNOPSIS = {
+    .usage = "plumbline trace FILE [options]",
+    .about = "Runs a component once and shows every torch call (call depth) or the graph of ATen operators "
+             "(dispatch "
+             "depth).",
+    .status = "0, 1 if a value has no known origin, 2 if the component could not be recorded"};
 
-static int check(const ProverArguments *arguments) {
-    static const char *const formats[] = {"text", "json", "dot"}, *const depths[] = {"call", "dispatch"};
-    bool format = arguments->format == NULL, depth = arguments->depth == NULL;
-    for (size_t i = 0; i < COUNT_OF(formats); i++)
-        format |= text_equal(arguments->format, formats[i]);
-    for (size_t i = 0; i < COUNT_OF(depths); i++)
-        depth |= text_equal(arguments->depth, depths[i]);
-    if (arguments->file_count != 1)
-        return command_usage(USAGE, "one file is traced");
-    if (!format)
-        return command_usage(USAGE, "there is no format '%s'; use text, json or dot", arguments->format);
-    if (!depth)
-        return command_usage(USAGE, "there is no depth '%s'; use call or dispatch", arguments->depth);
-    if (text_equal(arguments->format, "dot") && text_equal(arguments->depth, "call"))
-        return command_usage(USAGE, "dot draws the graph; use --depth dispatch");
-    if (arguments->has_patterns && !text_equal(arguments->depth, "dispatch"))
-        return command_usage(USAGE, "patterns are of the graph; use --depth dispatch");
-    if (arguments->has_patterns && text_equal(arguments->format, "dot"))
-        return command_usage(USAGE, "dot draws the graph alone; patterns are listed in text and json");
+typedef struct TraceArguments {
+    StepOptions step;
+    CommonOptions common;
+    const char *depth; /* NULL: not given */
+    MaybeText patterns;
+    bool real, operators;
+} TraceArguments;
+
+static int read_arguments(Arena *arena, int count, char **values, TraceArguments *arguments) {
+    StepOptions *step = &arguments->step;
+    CommonOptions *common = &arguments->common;
+    const Option options[] = {
+        {"depth", "call|dispatch", OPTION_CHOICE, &arguments->depth, 0, 0, "(call; dispatch for dot)"},
+        ROW_FORMAT(common, "text|json|dot"),
+        {"real", NULL, OPTION_FLAG, &arguments->real, 0, 0,
+         "on real tensors; otherwise on shapes alone, if the model can do without data"},
+        {"patterns", "[FILE]", OPTION_MAYBE_TEXT, &arguments->patterns, 0, 0,
+         "name the kernels that the graph writes in primitives; FILE adds patterns of your own "
+         "(docs/patterns.md)"},
+        {"operators", NULL, OPTION_FLAG, &arguments->operators, 0, 0,
+         "count the operators instead: whole kernels in primitives as one; views, casts, masks and known "
+         "values left "
+         "out"},
+        ROW_OUTPUT(common, "FILE", "write it there"),
+        ROW_QUIET(common, "only what is wrong"),
+        ROW_PYTHON(common),
+        ROW_SEED(step, "of construction and inputs (42)"),
+        ROW_TIMEOUT(step, EACH_TIMEOUT),
+        ROW_MEMORY(step, EACH_MEMORY)};
+    Words files = {0};
+    int status = options_read(arena, &SYNOPSIS, options, COUNT_OF(options), count, values, &files);
+    if (status >= 0)
+        return status;
+    const bool dot = text_equal(common->format, "dot");
+    if (files.count != 1)
+        return options_wrong(&SYNOPSIS, "one file is traced");
+    if (dot && text_equal(arguments->depth, "call"))
+        return options_wrong(&SYNOPSIS, "dot draws the graph; use --depth dispatch");
+    if (arguments->operators && (arguments->depth != NULL || dot))
+        return options_wrong(&SYNOPSIS,
+                             "--operators counts; it goes with --format text or json and no depth");
+    if (arguments->patterns.given && !arguments->operators && !text_equal(arguments->depth, "dispatch"))
+        return options_wrong(&SYNOPSIS, "patterns are of the graph; use --depth dispatch");
+    if (arguments->patterns.given && dot)
+        return options_wrong(&SYNOPSIS, "dot draws the graph alone; patterns are listed in text and json");
+    step->original = step->refactored = files.items[0];
     return -1;
 }
 
-static Status read_patterns(Arena *arena, const ProverArguments *arguments, Patterns **patterns,
-                            Error *error) {
-    enum { MOST_BYTES = 1 << 20 };
-    Bytes text = {NULL, 0};
-    *patterns = NULL;
-    if (!arguments->has_patterns)
-        return STATUS_OK;
-    if (arguments->patterns != NULL &&
-        file_read(arena, arguments->patterns, MOST_BYTES, &text, error) != STATUS_OK)
-        return STATUS_ERROR;
-    return patterns_parse(arena, arguments->patterns, text, patterns, error);
+static Bytes counted(Arena *arena, const TraceArguments *arguments, const Patterns *patterns,
+                     const TraceResult *result) {
+    const SemanticOperators operators = semantic_operators(arena, &result->trace, &result->graph, patterns);
+    return report_operators(arena, result, &operators, command_json(&arguments->common));
 }
 
-static Bytes shown(Arena *arena, const ProverArguments *arguments, const Patterns *patterns,
+static Bytes shown(Arena *arena, const TraceArguments *arguments, const Patterns *patterns,
                    const TraceResult *result) {
-    bool dot = text_equal(arguments->format, "dot"),
+    bool dot = text_equal(arguments->common.format, "dot"),
          dispatch = dot || text_equal(arguments->depth, "dispatch");
+    if (arguments->operators)
+        return counted(arena, arguments, patterns, result);
     PatternMatch *matches = NULL;
     size_t match_count = patterns == NULL ? 0 : patterns_match(arena, patterns, &result->graph, &matches);
-    if (arguments->common.json) {
+    if (command_json(&arguments->common)) {
         json_t *json = report_trace_json(result, dispatch);
         if (patterns != NULL)
             json_object_set_new(
@@ -89,28 +99,25 @@ static Bytes shown(Arena *arena, const ProverArguments *arguments, const Pattern
 
 int trace_main(int count, char **values) {
     Arena *arena = arena_new();
-    ProverArguments arguments;
-    int status = prover_read(arena, count, values, USAGE, HELP, ACCEPTED, &arguments);
-    if (status < 0)
-        status = check(&arguments);
+    TraceArguments arguments = {
+        .step = {.rtol = NAN, .atol = NAN, .trial_count = 1, .seed = 42, .device = "cpu", .timeout = 300}};
     Probe *probe = NULL;
     Patterns *patterns = NULL;
     Error error;
-    if (status < 0 && read_patterns(arena, &arguments, &patterns, &error) != STATUS_OK)
+    int status = read_arguments(arena, count, values, &arguments);
+    const bool wanted = arguments.patterns.given || arguments.operators;
+    if (status < 0 &&
+        ((wanted && command_patterns(arena, arguments.patterns.text, &patterns, &error) != STATUS_OK) ||
+         command_start(arena, &arguments.common, true, &probe, &error) != STATUS_OK))
         status = command_fail(&error);
-    if (status < 0) {
-        arguments.step.original = arguments.step.refactored = arguments.files[0];
-        if (prover_start(arena, &arguments, &probe, &error) != STATUS_OK)
-            status = command_fail(&error);
-    }
     if (status < 0) {
         TraceResult result;
         trace_component(arena, probe, &arguments.step, arguments.real, &result);
         status = (int)result.verdict;
         if (result.verdict == VERDICT_ERROR)
-            fprintf(stderr, "plumbline: %s\n", result.error);
+            status = command_fail_text(result.error);
         else if (!arguments.common.quiet)
-            status = prover_write(&arguments, shown(arena, &arguments, patterns, &result), status);
+            status = command_write(&arguments.common, shown(arena, &arguments, patterns, &result), status);
         if (result.unknown != NULL)
             fprintf(stderr, "plumbline: a value of no known origin: %s\n", result.unknown);
     }

@@ -221,6 +221,9 @@ typedef struct PatternMatch {
 
 /* The largest, from the outputs down: each live term is inside one match at most. In order of their roots. */
 size_t patterns_match(Arena *arena, const Patterns *patterns, const Graph *graph, PatternMatch **matches);
+/* The same of kernels alone: those that a fusion is made of are not hidden by it. */
+size_t patterns_match_kernels(Arena *arena, const Patterns *patterns, const Graph *graph,
+                              PatternMatch **matches);
 void patterns_print(const Graph *graph, const PatternMatch *matches, size_t count, const char *const *files,
                     size_t file_count, Text *text);
 json_t *patterns_to_json(const Graph *graph, const PatternMatch *matches, size_t count,

@@ -46,6 +46,7 @@ typedef struct Binding {
 typedef struct Matcher {
     ElementsOf all;
     const Graph *graph;
+    bool kernels_alone; /* fusions are left out */
     uint32_t root;
     size_t steps, depth;
     Binding bindings[MOST_VARIABLES];

@@ -224,6 +224,8 @@ static bool best_at(Arena *arena, Matcher *matcher, const RootList *list, const 
     best->inside_count = 0;
     for (size_t i = 0; i < list->count; i++) {
         const Root *root = &list->items[i];
+        if (matcher->kernels_alone && root->pattern->kind != PATTERN_KERNEL)
+            continue;
         Goal goal = {.node = root->node, .ref = ref_of(matcher, matcher->root)};
         memset(matcher->bindings, 0, root->pattern->variable_count * sizeof *matcher->bindings);
         matcher->inside_count = matcher->steps = 0;
@@ -234,9 +236,10 @@ static bool best_at(Arena *arena, Matcher *matcher, const RootList *list, const 
     return best->inside_count > 0;
 }
 
-size_t patterns_match(Arena *arena, const Patterns *patterns, const Graph *graph, PatternMatch **matches) {
+static size_t match_all(Arena *arena, const Patterns *patterns, const Graph *graph, bool kernels_alone,
+                        PatternMatch **matches) {
     Matcher *matcher = ARENA_NEW(arena, Matcher);
-    *matcher = (Matcher){.all = elements_open(arena, graph), .graph = graph};
+    *matcher = (Matcher){.all = elements_open(arena, graph), .graph = graph, .kernels_alone = kernels_alone};
     struct {
         PatternMatch *items;
         size_t count, capacity;
@@ -263,4 +266,13 @@ size_t patterns_match(Arena *arena, const Patterns *patterns, const Graph *graph
     }
     *matches = found.items;
     return found.count;
+}
+
+size_t patterns_match(Arena *arena, const Patterns *patterns, const Graph *graph, PatternMatch **matches) {
+    return match_all(arena, patterns, graph, false, matches);
+}
+
+size_t patterns_match_kernels(Arena *arena, const Patterns *patterns, const Graph *graph,
+                              PatternMatch **matches) {
+    return match_all(arena, patterns, graph, true, matches);
 }

@@ -62,7 +62,7 @@ static Status send_job(Cell *cell, const CellJob *job, int threads, Error *error
     MemoryFile *program;
     if (job->file_count >= WIRE_MOST_DESCRIPTORS)
         return error_set(error, "probe", "", "%zu files are too many for one cell", job->file_count);
-    if (seccomp_program(cell->probe->arena, cell->pid, cell->cuda, &program, error) != STATUS_OK)
+    if (seccomp_program(cell->arena, cell->pid, cell->cuda, &program, error) != STATUS_OK)
         return STATUS_ERROR;
     int descriptors[WIRE_MOST_DESCRIPTORS] = {program->fd};
     json_t *names = json_array();
@@ -90,8 +90,10 @@ static Status fork_cell(Cell *cell, Error *error) {
     cell->socket = sockets[0];
     const int descriptors[] = {sockets[1], cell->log};
     json_t *answer;
-    Status status = zygote_ask(cell->probe, json_pack("{s:i}", "cell", cell->probe->cells_started),
-                               descriptors, 2, "pid", LIVING_SECONDS, &answer, error);
+    Status status = zygote_ask(cell->probe, json_pack("{s:i}", "cell", cell->number), descriptors, 2, "pid",
+                               LIVING_SECONDS, &answer, error);
+    cell->started = now_seconds(); /* not before its turn at the zygote, which another's import may hold up */
+    cell->deadline = cell->started + cell->timeout;
     close(sockets[1]);
     if (status != STATUS_OK)
         return status;
@@ -104,22 +106,45 @@ static Status fork_cell(Cell *cell, Error *error) {
     return STATUS_OK;
 }
 
+/* Probe.cells: for probe_stop, which ends those that nobody has freed. */
+static void list_cell(Cell *cell) {
+    Probe *probe = cell->probe;
+    pthread_mutex_lock(&probe->lock);
+    cell->number = ++probe->cells_started;
+    cell->next = probe->cells;
+    if (cell->next != NULL)
+        cell->next->previous = cell;
+    probe->cells = cell;
+    pthread_mutex_unlock(&probe->lock);
+}
+
+static void unlist_cell(Cell *cell) {
+    Probe *probe = cell->probe;
+    pthread_mutex_lock(&probe->lock);
+    if (cell->next != NULL)
+        cell->next->previous = cell->previous;
+    if (cell->previous != NULL)
+        cell->previous->next = cell->next;
+    else
+        probe->cells = cell->next;
+    pthread_mutex_unlock(&probe->lock);
+}
+
 Status cell_start(Probe *probe, const CellJob *job, Cell **result, Error *error) {
-    Cell *cell = ARENA_NEW(probe->arena, Cell);
+    Arena *arena = arena_new();
+    Cell *cell = ARENA_NEW(arena, Cell);
     int threads = job->threads > 0 ? job->threads : processors();
     *cell = (Cell){.probe = probe,
-                   .next = probe->cells,
+                   .arena = arena,
                    .socket = -1,
                    .log = -1,
                    .process = -1,
                    .cuda = job->device != NULL && text_starts(job->device, "cuda"),
                    .timeout = job->timeout > 0 ? job->timeout : DEFAULT_TIMEOUT,
                    .memory = job->memory > 0 ? job->memory : available_memory() / 10 * 9,
-                   .started = now_seconds()};
-    cell->deadline = cell->started + cell->timeout;
+                   .log_limit = job->log_limit > 0 ? job->log_limit : LOG_TAIL};
     cell->cpu_limit = (long)(cell->timeout * threads) + 2;
-    probe->cells = cell;
-    probe->cells_started++;
+    list_cell(cell);
     if (fork_cell(cell, error) != STATUS_OK) {
         cell_free(cell);
         return STATUS_ERROR;
@@ -153,16 +178,25 @@ static void close_all(Cell *cell) {
     wire_free(&cell->reader);
 }
 
-/* Kills the cell if need be, has it reaped, and fills what is known only then. */
+/* Kills it if need be, and waits until it is dead: the zygote waits for whom it reaps, and others for it. */
+static void end_process(const Cell *cell) {
+    bool broken = !probe_works(cell->probe);
+    if (cell->process >= 0)
+        syscall(SYS_pidfd_send_signal, cell->process, SIGKILL, NULL, 0);
+    else if (!broken)
+        kill(cell->pid, SIGKILL); /* the id is its own until the zygote has reaped it */
+    if (!broken)
+        kill(-cell->pid, SIGKILL);
+    struct pollfd poller = {.fd = cell->process, .events = POLLIN};
+    if (cell->process >= 0)
+        poll(&poller, 1, LIVING_SECONDS * 1000);
+}
+
+/* Has the cell killed and reaped, and fills what is known only then. */
 static Status bury(Cell *cell, int *wait_status, Error *error) {
     Probe *probe = cell->probe;
     CellReport *report = &cell->report;
-    if (cell->process >= 0)
-        syscall(SYS_pidfd_send_signal, cell->process, SIGKILL, NULL, 0);
-    else if (!probe->broken)
-        kill(cell->pid, SIGKILL); /* the id is its own until the zygote has reaped it */
-    if (!probe->broken)
-        kill(-cell->pid, SIGKILL);
+    end_process(cell);
     json_t *answer;
     if (zygote_ask(probe, json_pack("{s:i}", "reap", (int)cell->pid), NULL, 0, "reaped", LIVING_SECONDS,
                    &answer, error) != STATUS_OK)
@@ -173,7 +207,7 @@ static Status bury(Cell *cell, int *wait_status, Error *error) {
     report->cpu_seconds = json_number_value(json_object_get(answer, "cpu_seconds"));
     json_decref(answer);
     report->wall_seconds = now_seconds() - cell->started;
-    report->log = file_tail(probe->arena, cell->log, LOG_TAIL);
+    report->log = file_tail(cell->arena, cell->log, cell->log_limit);
     close_all(cell);
     cell->phase = PHASE_ENDED;
     return STATUS_OK;
@@ -187,13 +221,31 @@ static Status end_by_protocol(Cell *cell, const char *problem, Error *error) {
     return status;
 }
 
+/* The weakest sandbox so far outlives the cell. */
+static void weaken_sandbox(Probe *probe, const SandboxReport *report) {
+    pthread_mutex_lock(&probe->lock);
+    const SandboxReport *before = atomic_load(&probe->sandbox);
+    SandboxReport after = *before;
+    bool weaker = false;
+    sandbox_weaken(&after, report);
+    for (size_t i = 0; i < SANDBOX_LAYER_COUNT; i++) {
+        if (after.layers[i].text == before->layers[i].text)
+            continue;
+        after.layers[i].text = arena_strdup(probe->arena, after.layers[i].text);
+        weaker = true;
+    }
+    const SandboxReport *kept = weaker ? arena_copy(probe->arena, &after, sizeof after) : before;
+    atomic_store(&probe->sandbox, kept);
+    pthread_mutex_unlock(&probe->lock);
+}
+
 static Status take_ready(Cell *cell, const json_t *ready, Error *error) {
     Probe *probe = cell->probe;
     CellReport *report = &cell->report;
-    if (!sandbox_read(probe->arena, json_object_get(ready, "layers"), cell->cuda, &report->sandbox))
+    if (!sandbox_read(cell->arena, json_object_get(ready, "layers"), cell->cuda, &report->sandbox))
         return end_by_protocol(cell, "it did not say which layers of the sandbox hold", error);
     report->ready_seconds = now_seconds() - cell->started;
-    sandbox_weaken(&probe->sandbox, &report->sandbox);
+    weaken_sandbox(probe, &report->sandbox);
     SandboxLayer missing = sandbox_missing(&report->sandbox);
     if (probe->options.require_sandbox && missing != SANDBOX_LAYER_COUNT) {
         int wait_status;
@@ -218,7 +270,7 @@ static Status take_answer(Cell *cell, json_t *frame, Error *error) {
         report->outcome = CELL_DONE;
         return bury(cell, &wait_status, error);
     }
-    if (failed == NULL || !failure_read(cell->probe->arena, failed, &report->failure))
+    if (failed == NULL || !failure_read(cell->arena, failed, &report->failure))
         return end_by_protocol(cell, "its answer is none that the probe gives", error);
     outcome_of_failure(cell);
     return bury(cell, &wait_status, error);
@@ -228,7 +280,7 @@ static Status take_frame(Cell *cell, Error *error) {
     json_t *frame;
     Error problem;
     if (wire_take(&cell->reader, "its answer", &frame, &problem) != STATUS_OK)
-        return end_by_protocol(cell, error_line(cell->probe->arena, &problem), error);
+        return end_by_protocol(cell, error_line(cell->arena, &problem), error);
     const json_t *ready = json_object_get(frame, "ready");
     Status status = cell->phase == PHASE_SANDBOXING && json_is_object(ready)
                         ? take_ready(cell, ready, error)
@@ -315,14 +367,13 @@ void cell_free(Cell *cell) {
     if (cell->phase != PHASE_ENDED && cell->pid > 0) {
         int wait_status;
         Error ignored;
-        if (bury(cell, &wait_status, &ignored) != STATUS_OK)
-            cell->phase = PHASE_ENDED; /* the zygote is gone: the kernel has killed its cells */
+        Status status = bury(cell, &wait_status, &ignored);
+        (void)status; /* if the zygote is gone, the kernel has killed its cells */
     }
     close_all(cell);
-    cell->phase = PHASE_ENDED;
     json_decref(cell->answer);
-    cell->answer = NULL;
-    cell->report.done = NULL;
+    unlist_cell(cell);
+    arena_free(cell->arena);
 }
 
 Status cell_run(Probe *probe, const CellJob *job, const CellReport **report, Error *error) {

@@ -80,7 +80,7 @@ bool failure_read(Arena *arena, const json_t *object, Failure *failure) {
 }
 
 void outcome_of_end(Cell *cell, int wait_status, bool was_alive) {
-    Arena *arena = cell->probe->arena;
+    Arena *arena = cell->arena;
     CellReport *report = &cell->report;
     if (was_alive) {
         outcome_of_protocol(cell, "it closed its channel and went on running");
@@ -107,14 +107,14 @@ void outcome_of_end(Cell *cell, int wait_status, bool was_alive) {
 }
 
 void outcome_of_protocol(Cell *cell, const char *problem) {
-    Arena *arena = cell->probe->arena;
+    Arena *arena = cell->arena;
     cell->report.outcome = CELL_PROTOCOL;
     cell->report.message = arena_printf(arena, "interfered with its own result: %s",
                                         text_printable(arena, problem, strnlen(problem, MOST_PROBLEM)));
 }
 
 void outcome_of_failure(Cell *cell) {
-    Arena *arena = cell->probe->arena;
+    Arena *arena = cell->arena;
     CellReport *report = &cell->report;
     const Failure *failure = &report->failure;
     report->outcome = CELL_FAILED;
@@ -129,6 +129,5 @@ void outcome_of_failure(Cell *cell) {
 
 void outcome_of_deadline(Cell *cell) {
     cell->report.outcome = CELL_TIMED_OUT;
-    cell->report.message =
-        arena_printf(cell->probe->arena, "did not end within %g s and was killed", cell->timeout);
+    cell->report.message = arena_printf(cell->arena, "did not end within %g s and was killed", cell->timeout);
 }

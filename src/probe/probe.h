@@ -100,22 +100,28 @@ typedef struct ProbeFacts { /* what the zygote said when it had started; owned b
     const json_t *hello;   /* all of it */
 } ProbeFacts;
 
+/* Safe to be used by several threads at once, but for probe_start and probe_stop: while the thread that
+ * started it lives. Each cell is used by one thread. */
 typedef struct Probe Probe;
 
 /* Starts the zygote and waits for its hello. A torch that doesn't load is an error with torch's own last
  * line. The probe lives in `arena`, which must not be freed before probe_stop. */
 MUST_USE Status probe_start(Arena *arena, const ProbeOptions *options, Probe **probe, Error *error);
 const ProbeFacts *probe_facts(const Probe *probe);
-/* What the cells so far had; the weakest of each layer. Before the first cell, layers have no text. */
+/* False once it doesn't answer: every cell fails then, whatever the files. */
+bool probe_works(Probe *probe);
+/* What the cells so far had; the weakest of each layer. Before the first cell, layers have no text. Owned by
+ * the probe's arena, and never changed: the next call may give another. */
 const SandboxReport *probe_sandbox(const Probe *probe);
 /* Imports library modules in the zygote, so that every later cell has them: "import transformers",
- * "from einops import rearrange". One that fails to import is left to the cell, which says it better. */
+ * "from einops import rearrange"; each of them once. One that fails to import is left to the cell, which says
+ * it better. */
 MUST_USE Status probe_preload(Probe *probe, const char *const *statements, size_t count, Error *error);
-/* Ends the zygote and every cell, and waits for it. Reports and their JSON are gone afterwards, memory
- * files are not. NULL does nothing. */
 /* Waits until torch is imported; without `parse_ahead` there is nothing to wait for. Before it, only
  * probe_parser may be used. */
 MUST_USE Status probe_ready(Probe *probe, Error *error);
+/* Ends the zygote and every cell, and waits for it. Cells, reports and their JSON are gone afterwards, memory
+ * files are not. NULL does nothing. */
 void probe_stop(Probe *probe);
 /* Parses by this probe's interpreter, in cells. Valid until probe_stop. */
 Parser probe_parser(Probe *probe);
@@ -133,6 +139,7 @@ typedef struct CellJob {
                            available. CUDA reserves more than any machine has: then there is no limit */
     uint64_t file_size; /* bytes that each memory file may have; 0: as `memory` */
     int threads;        /* 0: as many as there are processors for us */
+    size_t log_limit;   /* bytes of the end of its output that the report has; 0: 4 KiB */
 } CellJob;
 
 typedef enum CellOutcome {
@@ -160,17 +167,17 @@ typedef struct Failure {  /* decoded from what the cell sent: all text is printa
     size_t frame_count;
 } Failure;
 
-typedef struct CellReport {
+typedef struct CellReport { /* it and its texts live until cell_free or probe_stop */
     CellOutcome outcome;
     const char *message;   /* one sentence that says how it ended, for the user: "did not end within 5 s and
                               was killed"; NULL when DONE */
-    const json_t *done;    /* lives until cell_free or probe_stop; json_incref it to keep it */
+    const json_t *done;    /* json_incref it to keep it */
     Failure failure;       /* FAILED */
     int signal;            /* KILLED */
     int status;            /* EXITED */
     bool out_of_memory;    /* it ran into its memory limit, or very likely the machine's */
     SandboxReport sandbox; /* texts are NULL if it ended before it was ready */
-    const char *log;       /* the last 4 KiB that it wrote to stdout and stderr, printable; "" if nothing */
+    const char *log;       /* the end of what it wrote to stdout and stderr, printable; "" if nothing */
     double wall_seconds;   /* from start to end */
     double ready_seconds;  /* from start to a sandboxed cell */
     double cpu_seconds;
@@ -189,8 +196,8 @@ MUST_USE Status cells_wait_any(Cell *const *cells, size_t count, size_t *index, 
 /* Waits for this one. */
 MUST_USE Status cell_wait(Cell *cell, const CellReport **report, Error *error);
 const CellReport *cell_report(const Cell *cell); /* NULL while it runs */
-void cell_free(Cell *cell);                      /* kills it if it runs; frees its JSON */
-/* cell_start and cell_wait. */
+void cell_free(Cell *cell);                      /* kills it if it runs; it and its report are gone */
+/* cell_start and cell_wait. The report lives until probe_stop. */
 MUST_USE Status cell_run(Probe *probe, const CellJob *job, const CellReport **report, Error *error);
 
 #endif

@@ -54,6 +54,7 @@ static const char *const set_variables[] = {
     "MALLOC_MMAP_THRESHOLD_=4294967296",
     "MALLOC_TRIM_THRESHOLD_=17179869184",
     "OMP_DYNAMIC=FALSE",
+    "OMP_WAIT_POLICY=PASSIVE", /* threads that wait leave the processor to other cells */
     "MKL_DYNAMIC=FALSE",
     "CUBLAS_WORKSPACE_CONFIG=:4096:8", /* needed for deterministic matrix products */
     "PYTORCH_NVML_BASED_CUDA_CHECK=1", /* asking for devices must not start CUDA before the fork */

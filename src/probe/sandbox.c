@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
@@ -220,15 +222,98 @@ static int fill(scmp_filter_ctx filter, pid_t pid, bool cuda) {
     return problem;
 }
 
-Status seccomp_program(Arena *arena, pid_t pid, bool cuda, MemoryFile **program, Error *error) {
-    if (memory_file_new(arena, "seccomp", program, error) != STATUS_OK)
-        return STATUS_ERROR;
+/* libseccomp asks the kernel what it can do at first use, and keeps that in variables of its own; afterwards
+ * it may be used by several threads, each with its own filter. */
+static pthread_once_t asked_kernel = PTHREAD_ONCE_INIT;
+
+static void ask_kernel(void) {
+    seccomp_api_get();
+}
+
+static int build_program(pid_t pid, bool cuda, int file) {
+    pthread_once(&asked_kernel, ask_kernel);
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int problem = filter == NULL ? -ENOMEM : fill(filter, pid, cuda);
     if (problem == 0)
-        problem = seccomp_export_bpf(filter, (*program)->fd);
+        problem = seccomp_export_bpf(filter, file);
     if (filter != NULL)
         seccomp_release(filter);
+    return problem;
+}
+
+/* ---- One program for all cells ------------------------------------------------------------------
+ * The programs differ in the cell's process id alone, and building one takes milliseconds. So one is built
+ * for an id that no process has, and that id replaced; if the first cell's program, built for itself, is what
+ * comes out. */
+
+enum { NO_PROCESS = 0x5eedf00d, MOST_INSTRUCTIONS = 4096 };
+
+typedef struct Template {
+    bool tried;
+    struct sock_filter code[MOST_INSTRUCTIONS];
+    size_t count; /* 0: each program is built for itself */
+} Template;
+
+static pthread_mutex_t template_lock = PTHREAD_MUTEX_INITIALIZER; /* of both templates */
+static Template templates[2];                                     /* by `cuda` */
+
+static size_t read_program(int file, struct sock_filter *code) {
+    const ssize_t size = pread(file, code, MOST_INSTRUCTIONS * sizeof *code, 0);
+    return size <= 0 || (size_t)size == MOST_INSTRUCTIONS * sizeof *code ? 0 : (size_t)size / sizeof *code;
+}
+
+static void set_process(struct sock_filter *code, size_t count, pid_t pid) {
+    for (size_t i = 0; i < count; i++)
+        if (BPF_CLASS(code[i].code) == BPF_JMP && code[i].k == NO_PROCESS)
+            code[i].k = (uint32_t)pid;
+}
+
+/* `program` was built for `pid`. */
+static void make_template(Arena *arena, Template *template, pid_t pid, bool cuda, int program) {
+    MemoryFile *file;
+    Error ignored; /* then each is built for itself */
+    template->tried = true;
+    if (memory_file_new(arena, "seccomp", &file, &ignored) != STATUS_OK)
+        return;
+    struct sock_filter *built = ARENA_ARRAY(arena, struct sock_filter, MOST_INSTRUCTIONS),
+                       *changed = ARENA_ARRAY(arena, struct sock_filter, MOST_INSTRUCTIONS);
+    const size_t count = read_program(program, built);
+    if (count > 0 && build_program(NO_PROCESS, cuda, file->fd) == 0 &&
+        read_program(file->fd, template->code) == count) {
+        memcpy(changed, template->code, count * sizeof *changed);
+        set_process(changed, count, pid);
+        if (memcmp(changed, built, count * sizeof *changed) == 0)
+            template->count = count;
+    }
+    memory_file_close(file);
+}
+
+/* False: there is no template. */
+static bool write_from_template(Arena *arena, pid_t pid, bool cuda, int file, int *problem) {
+    pthread_mutex_lock(&template_lock);
+    const size_t count = templates[cuda].count, size = count * sizeof(struct sock_filter);
+    pthread_mutex_unlock(&template_lock);
+    if (count == 0)
+        return false;
+    struct sock_filter *code = ARENA_ARRAY(arena, struct sock_filter, count);
+    memcpy(code, templates[cuda].code, size); /* which does not change any more */
+    set_process(code, count, pid);
+    const ssize_t written = write(file, code, size);
+    *problem = written == (ssize_t)size ? 0 : written < 0 ? -errno : -EIO;
+    return true;
+}
+
+Status seccomp_program(Arena *arena, pid_t pid, bool cuda, MemoryFile **program, Error *error) {
+    int problem;
+    if (memory_file_new(arena, "seccomp", program, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (!write_from_template(arena, pid, cuda, (*program)->fd, &problem)) {
+        problem = build_program(pid, cuda, (*program)->fd);
+        pthread_mutex_lock(&template_lock);
+        if (problem == 0 && !templates[cuda].tried)
+            make_template(arena, &templates[cuda], pid, cuda, (*program)->fd);
+        pthread_mutex_unlock(&template_lock);
+    }
     if (problem < 0) {
         memory_file_close(*program);
         return error_set(error, "sandbox", "", "the seccomp filter cannot be made: %s", strerror(-problem));

@@ -36,21 +36,33 @@ static Status zygote_failed(Probe *probe, const char *what, Error *error) {
                      said[0] == '\0' ? "" : ": ", said);
 }
 
-Status zygote_ask(Probe *probe, json_t *request, const int *descriptors, size_t count, const char *key,
-                  double seconds, json_t **answer, Error *error) {
+static Status exchange(Probe *probe, const json_t *request, const int *descriptors, size_t count,
+                       const char *key, double seconds, json_t **answer, Error *error) {
+    if (probe->broken)
+        return zygote_failed(probe, "the probe ended unexpectedly", error);
     double deadline = now_seconds() + seconds;
     Status status = wire_send(probe->socket, request, descriptors, count, deadline, error);
-    json_decref(request);
     if (status == STATUS_OK)
         status = wire_receive(&probe->reader, "probe", deadline, answer, error);
-    probe->broken = status != STATUS_OK;
+    if (status == STATUS_OK && json_object_get(*answer, key) != NULL)
+        return STATUS_OK;
+    probe->broken = true;
+    if (probe->pid > 0)
+        kill(probe->pid, SIGKILL);
     if (status != STATUS_OK)
         return zygote_failed(probe, error->cause[0] == '\0' ? "the probe ended unexpectedly" : error->cause,
                              error);
-    if (json_object_get(*answer, key) != NULL)
-        return STATUS_OK;
     json_decref(*answer);
     return zygote_failed(probe, "the probe gave a wrong answer", error);
+}
+
+Status zygote_ask(Probe *probe, json_t *request, const int *descriptors, size_t count, const char *key,
+                  double seconds, json_t **answer, Error *error) {
+    pthread_mutex_lock(&probe->lock);
+    Status status = exchange(probe, request, descriptors, count, key, seconds, answer, error);
+    pthread_mutex_unlock(&probe->lock);
+    json_decref(request);
+    return status;
 }
 
 /* {"zygote.py": text, ..} as a memory file. */
@@ -148,21 +160,45 @@ static Status read_hello(Probe *probe, json_t *frame, double started, Error *err
     return STATUS_OK;
 }
 
-Status probe_ready(Probe *probe, Error *error) {
+static Status greet(Probe *probe, Error *error) {
     if (probe->greeted)
         return STATUS_OK;
+    if (probe->refusal != NULL) {
+        *error = *probe->refusal;
+        return STATUS_ERROR;
+    }
     double seconds = probe->options.start_timeout > 0 ? probe->options.start_timeout : START_SECONDS;
     json_t *frame = NULL;
-    if (wire_receive(&probe->reader, "probe", probe->started + seconds, &frame, error) != STATUS_OK)
-        return zygote_failed(probe, error->cause[0] == '\0' ? "the probe did not start" : error->cause,
-                             error);
-    probe->greeted = true;
-    return read_hello(probe, frame, probe->started, error);
+    Status status = wire_receive(&probe->reader, "probe", probe->started + seconds, &frame, error);
+    if (status == STATUS_OK)
+        status = read_hello(probe, frame, probe->started, error);
+    else
+        status =
+            zygote_failed(probe, error->cause[0] == '\0' ? "the probe did not start" : error->cause, error);
+    probe->greeted = status == STATUS_OK;
+    probe->broken = status != STATUS_OK;
+    if (status != STATUS_OK)
+        probe->refusal = arena_copy(probe->arena, error, sizeof *error);
+    return status;
+}
+
+Status probe_ready(Probe *probe, Error *error) {
+    pthread_mutex_lock(&probe->lock);
+    Status status = greet(probe, error);
+    pthread_mutex_unlock(&probe->lock);
+    return status;
 }
 
 Status probe_start(Arena *arena, const ProbeOptions *options, Probe **result, Error *error) {
     Probe *probe = ARENA_NEW(arena, Probe);
-    *probe = (Probe){.arena = arena, .options = *options, .socket = -1, .log = -1, .started = now_seconds()};
+    *probe = (Probe){.arena = arena,
+                     .options = *options,
+                     .socket = -1,
+                     .log = -1,
+                     .started = now_seconds(),
+                     .preloaded = table_new(arena),
+                     .sandbox = ARENA_NEW(arena, SandboxReport)};
+    pthread_mutex_init(&probe->lock, NULL);
     probe->options.interpreter = arena_strdup(arena, options->interpreter);
     Status status = start_process(probe, error);
     if (status == STATUS_OK && options->parse_ahead) {
@@ -184,29 +220,52 @@ const ProbeFacts *probe_facts(const Probe *probe) {
     return &probe->facts;
 }
 
+bool probe_works(Probe *probe) {
+    pthread_mutex_lock(&probe->lock);
+    bool works = !probe->broken;
+    pthread_mutex_unlock(&probe->lock);
+    return works;
+}
+
 const SandboxReport *probe_sandbox(const Probe *probe) {
-    return &probe->sandbox;
+    return atomic_load(&probe->sandbox);
+}
+
+/* The statements that are new, or NULL if none is. */
+static json_t *new_statements(Probe *probe, const char *const *statements, size_t count) {
+    json_t *list = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (table_has(probe->preloaded, statements[i]))
+            continue;
+        table_put(probe->preloaded, statements[i], TABLE_PRESENT);
+        if (list == NULL)
+            list = json_array();
+        json_array_append_new(list, json_string(statements[i]));
+    }
+    return list;
 }
 
 Status probe_preload(Probe *probe, const char *const *statements, size_t count, Error *error) {
-    if (count == 0)
-        return STATUS_OK;
-    json_t *list = json_array(), *answer;
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_string(statements[i]));
-    if (zygote_ask(probe, json_pack("{s:o}", "preload", list), NULL, 0, "preloaded", PRELOAD_SECONDS, &answer,
-                   error) != STATUS_OK)
-        return STATUS_ERROR;
-    json_decref(answer);
-    return STATUS_OK;
+    pthread_mutex_lock(&probe->lock);
+    Status status = STATUS_OK;
+    json_t *list = new_statements(probe, statements, count), *answer;
+    if (list != NULL) {
+        json_t *request = json_pack("{s:o}", "preload", list);
+        status = exchange(probe, request, NULL, 0, "preloaded", PRELOAD_SECONDS, &answer, error);
+        json_decref(request);
+        if (status == STATUS_OK)
+            json_decref(answer);
+    }
+    pthread_mutex_unlock(&probe->lock);
+    return status;
 }
 
 void probe_stop(Probe *probe) {
     if (probe == NULL)
         return;
     probe_stop(probe->parser);
-    for (Cell *cell = probe->cells; cell != NULL; cell = cell->next)
-        cell_free(cell);
+    while (probe->cells != NULL)
+        cell_free(probe->cells);
     if (probe->pid > 0) {
         /* It has nothing to save, and Python takes long to end by itself. */
         bool killed;
@@ -221,4 +280,5 @@ void probe_stop(Probe *probe) {
     wire_free(&probe->reader);
     json_decref(probe->hello);
     probe->hello = NULL;
+    pthread_mutex_destroy(&probe->lock);
 }

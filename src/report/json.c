@@ -19,6 +19,8 @@ static json_t *finding_json(const Finding *finding) {
     json_t *object = json_object();
     set(object, "id", json_string(finding->rule->id));
     set(object, "severity", json_string(severity_name(finding->severity)));
+    if (finding->of != NULL)
+        set(object, "of", json_string(finding->of));
     set(object, "file", text_or_null(finding->place.file));
     set(object, "line", finding->place.line > 0 ? json_integer(finding->place.line) : json_null());
     set(object, "column", finding->place.column > 0 ? json_integer(finding->place.column) : json_null());
@@ -31,7 +33,7 @@ static json_t *finding_json(const Finding *finding) {
     return object;
 }
 
-static json_t *findings_json(const Findings *findings) {
+json_t *findings_json(const Findings *findings) {
     json_t *list = json_array();
     for (size_t i = 0; i < findings->count; i++)
         append(list, finding_json(&findings->items[i]));

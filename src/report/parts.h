@@ -4,12 +4,21 @@
 
 #include "report.h"
 
+#include <string.h>
+
 static inline json_t *text_or_null(const char *text) {
     return text == NULL ? json_null() : json_string(text);
 }
 
 static inline void set(json_t *object, const char *key, json_t *value) {
     json_object_set_new(object, key, value);
+}
+
+/* New reference: a list of findings as results have them. */
+json_t *findings_json(const Findings *findings);
+/* A text that may come from anywhere, such as a file's name: what is no UTF-8 becomes \xNN. */
+static inline json_t *json_printable(Arena *arena, const char *text) {
+    return text == NULL ? json_null() : json_string(text_printable(arena, text, strlen(text)));
 }
 
 #endif

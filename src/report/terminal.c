@@ -1,20 +1,8 @@
 /* The terminal view: three parts, a verdict, and the one thing to look at first. */
-#include "report.h"
+#include "paint.h"
 
 #include <math.h>
 #include <string.h>
-
-typedef enum Tint { TINT_PLAIN, TINT_GOOD, TINT_BAD, TINT_WARN, TINT_DIM, TINT_BOLD } Tint;
-
-static void put(const View *view, Tint tint, const char *text) {
-    static const char *const codes[] = {
-        [TINT_PLAIN] = "",        [TINT_GOOD] = "\x1b[32m", [TINT_BAD] = "\x1b[31m",
-        [TINT_WARN] = "\x1b[33m", [TINT_DIM] = "\x1b[2m",   [TINT_BOLD] = "\x1b[1m"};
-    if (view->colour && tint != TINT_PLAIN)
-        fprintf(view->stream, "%s%s\x1b[0m", codes[tint], text);
-    else
-        fputs(text, view->stream);
-}
 
 static void put_status(const View *view, PartStatus status) {
     static const struct {
@@ -108,31 +96,6 @@ static const char *proof_text(Arena *arena, const ProofResult *proof) {
     return arena_printf(arena,
                         "the same computation for all weights and inputs of these shapes (%zu operators)",
                         proof->operators);
-}
-
-static const char *place_text(Arena *arena, Place place) {
-    if (place.file == NULL)
-        return "";
-    return place.line > 0 ? arena_printf(arena, "%s:%d: ", place.file, place.line)
-                          : arena_printf(arena, "%s: ", place.file);
-}
-
-/* "file:31: what; instead" */
-static const char *finding_text(Arena *arena, const Finding *finding) {
-    bool advised = finding->instead != NULL && finding->instead[0] != '\0';
-    char *line = arena_printf(arena, "%s%s%s%s", place_text(arena, finding->place), finding->what,
-                              advised ? "; " : "", advised ? finding->instead : "");
-    return text_printable(arena, line, strlen(line));
-}
-
-static void put_frame(const View *view, const char *frame) {
-    fputc('\n', view->stream);
-    for (const char *at = frame; *at != '\0';) {
-        size_t length = strcspn(at, "\n");
-        fprintf(view->stream, "    %.*s\n", (int)length, at);
-        at += length + (at[length] == '\n');
-    }
-    fputc('\n', view->stream);
 }
 
 static void put_finding(const View *view, Arena *arena, const Finding *finding) {

@@ -158,8 +158,17 @@ typedef struct Program {
 
 /* Parses sources with the interpreter that will run them: fills trees[i]. Given by the caller, since this
  * room knows no processes. A syntax error in a source is an error with its place. */
+typedef struct SyntaxProblem {
+    int line;            /* from 1; 0: unknown */
+    const char *message; /* NULL: there is none */
+} SyntaxProblem;
+
 typedef struct Parser {
     Status (*parse)(void *context, Arena *arena, const Source *sources, size_t count, Tree *trees,
+                    Error *error);
+    /* Says which of many files are not valid Python, far faster than parse, which may still refuse one that
+     * is nested too deeply. NULL: can't. */
+    Status (*check)(void *context, Arena *arena, const Source *sources, size_t count, SyntaxProblem *problems,
                     Error *error);
     void *context;
 } Parser;

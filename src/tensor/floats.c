@@ -12,8 +12,9 @@
 #pragma GCC optimize("O3", "fp-contract=off")
 #endif
 #define INLINED static inline __attribute__((always_inline))
-#if defined(__x86_64__)
-/* Of static functions: Clang 14 gives others a name of its own. */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+/* Of static functions: Clang 14 gives others a name of its own. Which one it is is resolved before
+ * ThreadSanitizer is up. */
 #define FOR_WIDE_VECTORS __attribute__((target_clones("avx2", "default")))
 enum { VECTOR = 32 }; /* bytes; GCC keeps what is wider than a register in memory */
 #else

@@ -68,14 +68,15 @@ json_t *proof_map_json(const ProofResult *proof) {
 
 /* ---- One: plumbline trace ------------------------------------------------------------------- */
 
-static Status record_one(StepState *step, bool symbolic, Recording *recording, Error *error) {
+static Status record_one(StepState *step, const Side *side, bool symbolic, Recording *recording,
+                         Error *error) {
     RecordRequest request = {0};
     Description description = {0};
     CellFailure failure = {0};
     Work work;
     *recording = (Recording){0};
     if (symbolic) {
-        if (record_own_inputs(step, &step->original, &description, &failure, error) != STATUS_OK)
+        if (record_own_inputs(step, side, &description, &failure, error) != STATUS_OK)
             return STATUS_ERROR;
     } else {
         const DescribeRequest wanted = {.seed = step->options->seed,
@@ -83,7 +84,7 @@ static Status record_one(StepState *step, bool symbolic, Recording *recording, E
                                         .trial_count = 1,
                                         .initialise = true};
         json_t *done;
-        if (work_describe(step->arena, &step->settings, &step->original, &wanted, &work, error) != STATUS_OK)
+        if (work_describe(step->arena, &step->settings, side, &wanted, &work, error) != STATUS_OK)
             return STATUS_ERROR;
         Status status = work_wait(step->arena, &work, &done, &failure, error);
         if (status == STATUS_OK && done != NULL)
@@ -103,7 +104,7 @@ static Status record_one(StepState *step, bool symbolic, Recording *recording, E
         request.weights = weights_layout_original(&description.state);
         request.weights_file = description.weights;
     }
-    Status status = record_start(step, &step->original, &request, &work, error);
+    Status status = record_start(step, side, &request, &work, error);
     if (status == STATUS_OK)
         status = record_finish(step, &work, &inputs, recording, NULL, error);
     json_decref((json_t *)request.weights);
@@ -112,17 +113,17 @@ static Status record_one(StepState *step, bool symbolic, Recording *recording, E
     return status;
 }
 
-static Status trace_one(StepState *step, bool real, TraceResult *result, Error *error) {
+static Status trace_one(StepState *step, const Side *side, bool real, TraceResult *result, Error *error) {
     Recording recording;
     result->symbolic = !real;
-    if (step_load(step, "original", error) != STATUS_OK ||
-        record_one(step, !real, &recording, error) != STATUS_OK)
+    if (step_load(step, side == &step->original ? "original" : "candidate", error) != STATUS_OK ||
+        record_one(step, side, !real, &recording, error) != STATUS_OK)
         return STATUS_ERROR;
     if (recording.failure.failed && !real) {
         result->not_symbolic = recording.failure.what;
         result->symbolic = false;
         recording_close(&recording);
-        if (record_one(step, false, &recording, error) != STATUS_OK)
+        if (record_one(step, side, false, &recording, error) != STATUS_OK)
             return STATUS_ERROR;
     }
     if (recording.failure.failed) {
@@ -143,21 +144,26 @@ static Status trace_one(StepState *step, bool real, TraceResult *result, Error *
     return status;
 }
 
-void trace_component(Arena *arena, Probe *probe, const StepOptions *options, bool real, TraceResult *result) {
+static void trace_side(Arena *arena, Probe *probe, const StepOptions *options, bool original, bool real,
+                       TraceResult *result) {
     StepResult unused;
     const Progress silent = {0};
     *result = (TraceResult){0};
     StepState *step = step_new(arena, probe, options, &silent, &unused);
+    const Side *side = original ? &step->original : &step->candidate;
     Error error;
-    if (trace_one(step, real, result, &error) != STATUS_OK) {
+    if (trace_one(step, side, real, result, &error) != STATUS_OK) {
         result->verdict = VERDICT_ERROR;
         result->error = error_line(arena, &error);
     } else {
-        const Program *program = &step->original.program;
+        const Program *program = &side->program;
         result->files = ARENA_ARRAY(arena, const char *, program->count + 1);
+        result->paths = ARENA_ARRAY(arena, const char *, program->count + 1);
         result->file_count = program->count;
-        for (size_t i = 0; i < program->count; i++)
+        for (size_t i = 0; i < program->count; i++) {
             result->files[i] = program->items[i]->source.name;
+            result->paths[i] = program->items[i]->source.path;
+        }
         size_t unknown = graph_unknown_origin(&result->graph);
         if (unknown != SIZE_MAX) {
             result->verdict = VERDICT_FAIL;
@@ -165,4 +171,12 @@ void trace_component(Arena *arena, Probe *probe, const StepOptions *options, boo
         }
     }
     step_close(step);
+}
+
+void trace_component(Arena *arena, Probe *probe, const StepOptions *options, bool real, TraceResult *result) {
+    trace_side(arena, probe, options, true, real, result);
+}
+
+void trace_refactored(Arena *arena, Probe *probe, const StepOptions *options, TraceResult *result) {
+    trace_side(arena, probe, options, false, false, result);
 }

@@ -300,7 +300,7 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
         (Diagnosis){arena_printf(arena, "the refactored casts to %s here, which the original nowhere does",
                                  candidate->tensors[narrowing->gives[0].number].dtype),
                     "cast where the original casts, and nowhere else",
-                    call_place(candidate_program, narrowing), RULE_NUMBERS_PRECISION};
+                    call_place(candidate_program, narrowing), RULE_NUMBERS_PRECISION, false};
     return true;
 }
 
@@ -319,7 +319,7 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
                                         name, times(arena, count_name(&theirs, name)),
                                         place_in_words(arena, call_place(original_program, call)),
                                         times(arena, count_name(&ours, name))),
-                           "add it where the original has it", (Place){0}, RULE_NUMBERS_DIFFERENT};
+                           "add it where the original has it", (Place){0}, RULE_NUMBERS_DIFFERENT, false};
     call = first_excess(&ours, &theirs, &name);
     if (call != NULL)
         return (Diagnosis){arena_printf(arena,
@@ -327,7 +327,7 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
                                         name, times(arena, count_name(&ours, name)),
                                         place_in_words(arena, call_place(candidate_program, call)),
                                         times(arena, count_name(&theirs, name))),
-                           "remove it", call_place(candidate_program, call), RULE_NUMBERS_DIFFERENT};
+                           "remove it", call_place(candidate_program, call), RULE_NUMBERS_DIFFERENT, false};
     for (size_t i = 0; i < theirs.count && i < ours.count; i++)
         if (strcmp(theirs.names[i], ours.names[i]) != 0)
             return (Diagnosis){
@@ -337,9 +337,10 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
                     place_in_words(arena, call_place(original_program, theirs.calls[i])), ours.names[i],
                     place_in_words(arena, call_place(candidate_program, ours.calls[i]))),
                 "follow the data flow of the original's forward()",
-                call_place(candidate_program, ours.calls[i]), RULE_NUMBERS_DIFFERENT};
+                call_place(candidate_program, ours.calls[i]), RULE_NUMBERS_DIFFERENT, false};
     return (Diagnosis){
         "both run the same operators in the same order: weights are crossed, or the wiring differs "
         "(weight mismatch)",
-        "check weight_map.json, and which value goes into which child", (Place){0}, RULE_NUMBERS_DIFFERENT};
+        "check weight_map.json, and which value goes into which child", (Place){0}, RULE_NUMBERS_DIFFERENT,
+        true};
 }

@@ -205,12 +205,24 @@ static bool could_be_recorded(StepState *step, const Recordings *recordings) {
     return false;
 }
 
+/* For whoever asks what the sample's call did. */
+static void keep_sample(StepState *step, const Recordings *recordings, const Graphs *graphs) {
+    step->recorded = true;
+    step->original_recorded = recordings->original.trace;
+    step->candidate_recorded = recordings->candidate.trace;
+    step->original_graph = graphs->original[0];
+    step->candidate_graph = graphs->candidate[0];
+    step->original_graph.trace = &step->original_recorded;
+    step->candidate_graph.trace = &step->candidate_recorded;
+}
+
 static Status unify_all(StepState *step, const Recordings *recordings, Error *error) {
     ProofResult *proof = &step->result->proof;
     Graphs *graphs = ARENA_NEW(step->arena, Graphs);
     if (make_graphs(step, recordings, graphs, error) != STATUS_OK)
         return STATUS_ERROR;
     const Graph *original = &graphs->original[0], *candidate = &graphs->candidate[0];
+    keep_sample(step, recordings, graphs);
     const BindingRules rules = rules_of(step);
     const Unification found = graph_unify(step->arena, original, candidate, &rules);
     proof->operators = original->event_count;
@@ -276,12 +288,10 @@ Status step_prove(StepState *step, bool symbolic, Error *error) {
 /* ---- Rigor fast ---------------------------------------------------------------------------- */
 
 /* The candidate's own inputs are compared, never used; that they can't be made is no failure. */
-static Status compare_own_inputs(StepState *step, const Description *sample, Error *error) {
+static Status compare_own_inputs(StepState *step, Work *work, const Description *sample, Error *error) {
     Description own;
     CellFailure failure;
-    if (!program_defines(&step->candidate.program, "get_inputs"))
-        return STATUS_OK;
-    Status status = record_own_inputs(step, &step->candidate, &own, &failure, error);
+    Status status = own_inputs_finish(step, work, &own, &failure, error);
     if (status == STATUS_OK && !failure.failed)
         status = step_compare_dimensions(step, sample, &own, error);
     description_close(&own);
@@ -299,8 +309,8 @@ static Status assign_by_proof(StepState *step, bool *proved, Error *error) {
     return STATUS_OK;
 }
 
-Status step_prove_alone(StepState *step, bool *proved, Error *error) {
-    step_tell(step, "proving, on shapes alone");
+/* `own`: the candidate's own inputs are being made; NULL if it has none. */
+static Status prove_alone(StepState *step, Work *own, bool *proved, Error *error) {
     ProofResult *proof = &step->result->proof;
     double start = seconds_now();
     Description sample;
@@ -318,14 +328,18 @@ Status step_prove_alone(StepState *step, bool *proved, Error *error) {
     Recordings recordings;
     proof->attempted = proof->symbolic = true;
     Status status = record_both(step, &original, &candidate, &recordings, error);
-    if (status == STATUS_OK && could_be_recorded(step, &recordings))
+    bool recorded = status == STATUS_OK && could_be_recorded(step, &recordings);
+    if (recorded && step->composed != NULL)
+        status = step->composed->settle_map(step, error);
+    if (recorded && status == STATUS_OK)
         status = unify_all(step, &recordings, error);
     proof->seconds = seconds_now() - start;
     if (status == STATUS_OK && proof->proved) {
         step->original_trace = recordings.original.trace;
         step->candidate_trace = step->proof_trace = recordings.candidate.trace;
         step_compare_arguments(step);
-        status = compare_own_inputs(step, &sample, error);
+        if (own != NULL)
+            status = compare_own_inputs(step, own, &sample, error);
         if (status == STATUS_OK)
             status = assign_by_proof(step, proved, error);
     }
@@ -336,5 +350,17 @@ Status step_prove_alone(StepState *step, bool *proved, Error *error) {
     record_inputs_close(&inputs);
     recordings_close(&recordings);
     description_close(&sample);
+    return status;
+}
+
+Status step_prove_alone(StepState *step, bool *proved, Error *error) {
+    step_tell(step, "proving, on shapes alone");
+    Work own = {0};
+    const bool has_own = program_defines(&step->candidate.program, "get_inputs");
+    if (has_own && work_inputs(step->arena, &step->settings, &step->candidate, step->options->seed, &own,
+                               error) != STATUS_OK)
+        return STATUS_ERROR;
+    const Status status = prove_alone(step, has_own ? &own : NULL, proved, error);
+    work_close(&own);
     return status;
 }

@@ -71,17 +71,25 @@ static json_t *trials_json(const StepState *step, const RecordInputs *inputs) {
     return list;
 }
 
+static json_t *own_json(const StepState *step) {
+    return json_pack("{s:s, s:s}", "name", SECTION_NAMES[SECTION_SAMPLE], "mode",
+                     step->options->train ? "train" : "eval");
+}
+
 Status record_start(StepState *step, const Side *side, const RecordRequest *request, Work *work,
                     Error *error) {
+    const RecordInputs *inputs = request->inputs;
     const RecordWork record = {.seed = step->options->seed,
                                .init = request->init,
                                .weights = request->weights,
                                .weights_file = request->weights_file,
-                               .inputs_file = request->inputs->file,
-                               .trials = trials_json(step, request->inputs),
+                               .inputs_file = inputs == NULL ? NULL : inputs->file,
+                               .trials = inputs == NULL ? NULL : trials_json(step, inputs),
+                               .own = inputs == NULL ? own_json(step) : NULL,
                                .describe = request->describe};
     Status status = work_record(step->arena, &step->settings, side, &record, work, error);
     json_decref(record.trials);
+    json_decref(record.own);
     return status;
 }
 
@@ -94,7 +102,10 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
         return STATUS_ERROR;
     for (int kind = 0; kind < SECTION_COUNT; kind++) {
         Section *taken = &recording->sections[kind];
-        if (!text_equal(name, inputs->names[kind]) || taken->present)
+        const char *asked = inputs != NULL           ? inputs->names[kind]
+                            : kind == SECTION_SAMPLE ? SECTION_NAMES[kind]
+                                                     : NULL;
+        if (asked == NULL || !text_equal(name, asked) || taken->present)
             continue;
         *taken = (Section){.present = true,
                            .raised = raised == NULL ? NULL : text_printable(arena, raised, strlen(raised)),
@@ -147,7 +158,8 @@ Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Re
             status = take_sections(step->arena, inputs, recording->done, recording, where, error);
         if (status == STATUS_OK && description != NULL) {
             status = description_decode(step->arena, work, json_incref(recording->done), description, error);
-            description->inputs = NULL; /* lent by the caller */
+            if (inputs != NULL)
+                description->inputs = NULL; /* lent by the caller */
         }
     }
     work_close(work);
@@ -159,16 +171,21 @@ void recording_close(Recording *recording) {
     recording->done = NULL;
 }
 
+Status own_inputs_finish(StepState *step, Work *work, Description *description, CellFailure *failure,
+                         Error *error) {
+    json_t *done;
+    *description = (Description){0};
+    Status status = work_wait(step->arena, work, &done, failure, error);
+    if (status == STATUS_OK && done != NULL)
+        status = inputs_decode(work, done, description, error);
+    work_close(work);
+    return status;
+}
+
 Status record_own_inputs(StepState *step, const Side *side, Description *description, CellFailure *failure,
                          Error *error) {
     Work work;
-    json_t *done;
-    *description = (Description){0};
     if (work_inputs(step->arena, &step->settings, side, step->options->seed, &work, error) != STATUS_OK)
         return STATUS_ERROR;
-    Status status = work_wait(step->arena, &work, &done, failure, error);
-    if (status == STATUS_OK && done != NULL)
-        status = inputs_decode(&work, done, description, error);
-    work_close(&work);
-    return status;
+    return own_inputs_finish(step, &work, description, failure, error);
 }

@@ -64,7 +64,7 @@ Status side_make(Arena *arena, const char *role, const Program *program, Side *s
         set(file, "at", json_integer((json_int_t)at));
         set(file, "size", json_integer((json_int_t)program->items[i]->source.bytes.size));
     }
-    if (strcmp(role, "original") == 0)
+    if (strcmp(role, "original") == 0 && program->items[0]->part == PART_ORIGINAL)
         find_folders(arena, side, program->items[0]->source.path);
     set(side->program_json, "role", json_string(role));
     set(side->program_json, "main", json_integer(0));
@@ -168,9 +168,14 @@ Status work_record(Arena *arena, const RunSettings *settings, const Side *side, 
     set(work->work, "describe", json_boolean(request->describe));
     set(work->work, "weights",
         request->weights == NULL ? json_array() : json_incref((json_t *)request->weights));
-    set(work->work, "trials", json_incref(request->trials));
+    set(work->work, "trials", request->trials == NULL ? json_array() : json_incref(request->trials));
+    if (request->own != NULL)
+        set(work->work, "own", json_incref(request->own));
     work->files[work->file_count++] = side->bundle;
-    work->files[work->file_count++] = request->inputs_file;
+    if (request->own == NULL)
+        work->files[work->file_count++] = request->inputs_file;
+    else if (new_file(arena, work, "inputs", error) != STATUS_OK)
+        return STATUS_ERROR;
     lend_init(work, request->init);
     if (request->weights_file != NULL)
         work->files[work->file_count++] = request->weights_file;
@@ -185,6 +190,8 @@ Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, 
                    Error *error) {
     *work = (Work){.side = side};
     work->work = work_json(settings, side, "inputs", seed, false);
+    if (settings->expected)
+        set(work->work, "expected", json_true());
     work->files[work->file_count++] = side->bundle;
     lend_init(work, NULL);
     if (new_file(arena, work, "inputs", error) != STATUS_OK ||

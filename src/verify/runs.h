@@ -40,6 +40,7 @@ typedef struct RunSettings {
     double timeout;
     uint64_t memory; /* for each of two cells */
     int threads;     /* for each cell */
+    bool expected;   /* `inputs` also asks for get_expected_output_shape() */
 } RunSettings;
 
 MUST_USE Status side_make(Arena *arena, const char *role, const Program *program, Side *side, Error *error);
@@ -93,7 +94,8 @@ typedef struct RecordWork {
     const InitInputs *init; /* NULL: the file's own */
     const json_t *weights;  /* NULL: on shapes alone */
     MemoryFile *weights_file, *inputs_file;
-    json_t *trials;
+    json_t *trials; /* NULL: its own inputs, a call that is named and in the mode of `own` */
+    json_t *own;
     bool describe;
 } RecordWork;
 MUST_USE Status work_record(Arena *arena, const RunSettings *settings, const Side *side,

@@ -1,4 +1,5 @@
 /* One step: the order of the parts, and the verdict. */
+#include "decomposition.h"
 #include "pair.h"
 
 #include <math.h>
@@ -55,18 +56,6 @@ const char *rigor_name(Rigor rigor) {
     return names[rigor];
 }
 
-static uint64_t free_memory(void) {
-    char line[256];
-    unsigned long long kilobytes = 0;
-    FILE *file = fopen("/proc/meminfo", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    return kilobytes * 1024;
-}
-
 static uint64_t random_seed(void) {
     uint64_t seed = 0;
     while (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
@@ -76,14 +65,15 @@ static uint64_t random_seed(void) {
 
 static void settle_settings(StepState *step) {
     const StepOptions *options = step->options;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = options->threads > 0 ? options->threads : online > 0 ? (unsigned)online : 1;
     step->settings = (RunSettings){.probe = step->probe,
                                    .device = options->device,
                                    .train = options->train,
                                    .timeout = options->timeout,
-                                   .memory = options->memory != 0 ? options->memory : free_memory() / 2,
-                                   .threads = processors > 0 ? (int)processors : 1};
-    step->processors = processors > 0 ? (unsigned)processors : 1;
+                                   .memory = options->memory != 0 ? options->memory : memory_available() / 2,
+                                   .threads = (int)threads};
+    step->processors = threads;
     step->result->perturb_seed = options->perturb_seed != 0 ? options->perturb_seed : random_seed();
 }
 
@@ -110,15 +100,21 @@ static void take_facts(StepState *step) {
 Status step_load(StepState *step, const char *second_role, Error *error) {
     const StepOptions *options = step->options;
     Arena *arena = step->arena;
-    Parser parser = probe_parser(step->probe);
+    const Parser parser = options->parser != NULL ? *options->parser : probe_parser(step->probe);
     Program original, candidate;
     Findings *import_findings = options->skip_anticheat ? findings_new(arena) : step->result->findings;
     const FilePart part = strcmp(second_role, "original") == 0 ? PART_ORIGINAL : PART_OWN;
+    const bool component = options->original_is_component;
     step_tell(step, "reading the files");
-    if (program_load(arena, &parser, options->original, PART_ORIGINAL, NULL, 0, &original,
-                     findings_new(arena), error) != STATUS_OK ||
-        program_load(arena, &parser, options->refactored, part, options->allowed_imports,
-                     options->allowed_import_count, &candidate, import_findings, error) != STATUS_OK)
+    if (program_load(arena, &parser, options->original, component ? PART_CHILD : PART_ORIGINAL,
+                     component ? options->allowed_imports : NULL,
+                     component ? options->allowed_import_count : 0, &original, findings_new(arena),
+                     error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (step->composed != NULL)
+        candidate = *step->composed->program;
+    else if (program_load(arena, &parser, options->refactored, part, options->allowed_imports,
+                          options->allowed_import_count, &candidate, import_findings, error) != STATUS_OK)
         return STATUS_ERROR;
     if (side_make(arena, "original", &original, &step->original, error) != STATUS_OK ||
         side_make(arena, second_role, &candidate, &step->candidate, error) != STATUS_OK)
@@ -128,12 +124,16 @@ Status step_load(StepState *step, const char *second_role, Error *error) {
     if (probe_ready(step->probe, error) != STATUS_OK)
         return STATUS_ERROR;
     take_facts(step);
-    if (preload_imports(step, error) != STATUS_OK)
+    if (!component && preload_imports(step, error) != STATUS_OK)
         return STATUS_ERROR;
     json_t *allowed = json_array();
     for (size_t i = 0; i < options->allowed_import_count; i++)
         json_array_append_new(allowed, json_string(options->allowed_imports[i]));
     json_object_set_new(step->candidate.program_json, "allow", allowed);
+    if (component)
+        json_object_set(step->original.program_json, "allow", allowed);
+    if (step->composed != NULL)
+        json_object_set(step->candidate.program_json, "composed", step->composed->rows);
     return STATUS_OK;
 }
 
@@ -142,7 +142,7 @@ Status step_load(StepState *step, const char *second_role, Error *error) {
 bool step_judge_source(StepState *step) {
     double start = seconds_now();
     StepResult *result = step->result;
-    if (step->options->skip_anticheat) {
+    if (step->options->skip_anticheat || step->composed != NULL) {
         result->anticheat = PART_SKIPPED;
         return true;
     }
@@ -159,7 +159,7 @@ bool step_judge_source(StepState *step) {
 }
 
 static void judge_run(StepState *step) {
-    if (step->options->skip_anticheat)
+    if (step->options->skip_anticheat || step->composed != NULL)
         return;
     StepResult *result = step->result;
     double start = seconds_now();
@@ -200,16 +200,6 @@ static const Finding *first_to_look_at(const Findings *findings) {
     return first;
 }
 
-static const char *reason_of(Arena *arena, const Finding *finding) {
-    const char *advice = finding->instead != NULL && finding->instead[0] != '\0' ? finding->instead : NULL;
-    Place place = finding->place;
-    const char *at = place.file == NULL ? ""
-                     : place.line > 0   ? arena_printf(arena, "%s:%d: ", place.file, place.line)
-                                        : arena_printf(arena, "%s: ", place.file);
-    return arena_printf(arena, "%s%s%s%s", at, finding->what, advice == NULL ? "" : "; ",
-                        advice == NULL ? "" : advice);
-}
-
 static void conclude(StepState *step) {
     StepResult *result = step->result;
     findings_sort(result->findings);
@@ -223,7 +213,7 @@ static void conclude(StepState *step) {
         return;
     }
     result->verdict = VERDICT_FAIL;
-    result->fail_reason = result->first != NULL ? reason_of(step->arena, result->first)
+    result->fail_reason = result->first != NULL ? finding_text(step->arena, result->first)
                                                 : "not every part of the verification passed";
 }
 
@@ -249,7 +239,7 @@ static Status verify(StepState *step, Error *error) {
     if (!step_judge_source(step))
         return STATUS_OK;
     bool go_on = true, proved = false;
-    if (step_read_map(step, error) != STATUS_OK)
+    if (step->composed == NULL && step_read_map(step, error) != STATUS_OK)
         return STATUS_ERROR;
     if (step->options->rigor == RIGOR_FAST && step_prove_alone(step, &proved, error) != STATUS_OK)
         return STATUS_ERROR;
@@ -259,6 +249,8 @@ static Status verify(StepState *step, Error *error) {
         return STATUS_OK;
     }
     if (step_describe(step, &go_on, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (go_on && step->composed != NULL && step->composed->settle_map(step, error) != STATUS_OK)
         return STATUS_ERROR;
     if (go_on && !step->result->proof.attempted && step_prove(step, true, error) != STATUS_OK)
         return STATUS_ERROR;
@@ -291,16 +283,21 @@ StepState *step_new(Arena *arena, Probe *probe, const StepOptions *options, cons
     return step;
 }
 
-void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
-                 StepResult *result) {
+void step_state_verify(StepState *step) {
     double start = seconds_now();
-    StepState *step = step_new(arena, probe, options, progress, result);
+    StepResult *result = step->result;
     Error error;
     if (verify(step, &error) == STATUS_OK)
         conclude(step);
     else
-        step_result_error(arena, options, &error, result);
-    result->sandbox = *probe_sandbox(probe);
+        step_result_error(step->arena, step->options, &error, result);
+    result->sandbox = *probe_sandbox(step->probe);
     result->seconds.total = seconds_now() - start;
+}
+
+void step_verify(Arena *arena, Probe *probe, const StepOptions *options, const Progress *progress,
+                 StepResult *result) {
+    StepState *step = step_new(arena, probe, options, progress, result);
+    step_state_verify(step);
     step_close(step);
 }

@@ -2,9 +2,20 @@
 #ifndef PLUMBLINE_STEP_STATE_H
 #define PLUMBLINE_STEP_STATE_H
 
+#include "graph.h"
 #include "runs.h"
 
-typedef struct StepState {
+typedef struct StepState StepState;
+
+/* A recomposed program, in place of a refactored.py that is loaded: its files were judged in their steps. */
+typedef struct ComposedProgram {
+    const Program *program;
+    json_t *rows;                                        /* "composed" of docs/protocol.md; borrowed */
+    Status (*settle_map)(StepState *step, Error *error); /* called once the candidate is described */
+    void *context;
+} ComposedProgram;
+
+struct StepState {
     Arena *arena;
     Probe *probe;
     const StepOptions *options;
@@ -28,7 +39,11 @@ typedef struct StepState {
     bool candidate_initialise;
     bool has_map;
     bool has_traces;
-} StepState;
+    const ComposedProgram *composed; /* NULL: options->refactored is the candidate */
+    bool recorded; /* what follows holds: of the sample's call, the last that was recorded */
+    Trace original_recorded, candidate_recorded;
+    Graph original_graph, candidate_graph;
+};
 
 double seconds_now(void);
 bool program_defines(const Program *program, const char *name); /* a function, at the top of its first file */
@@ -81,6 +96,8 @@ size_t numbers_compared(const Program *candidate, const Program *original, int64
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */
 void step_report_unmapped(StepState *step);
+/* All of it, and the verdict. */
+void step_state_verify(StepState *step);
 void step_close(StepState *step);
 
 #endif

@@ -29,15 +29,18 @@ const char *rigor_name(Rigor rigor);
 typedef struct StepOptions {
     Rigor rigor;
     const char *original, *refactored;
-    const char *weight_map; /* NULL: weight_map.json beside the refactored file, if there is one */
-    double rtol, atol;      /* NaN: by dtype */
-    unsigned trial_count;   /* from 1 */
-    uint64_t seed;          /* of the first trial; the next has one more */
-    uint64_t perturb_seed;  /* of the perturbed trials; 0: drawn at run time */
-    bool skip_anticheat, train, require_sandbox;
-    const char *device; /* "cpu" or "cuda" */
-    double timeout;     /* seconds for each run of user code */
-    uint64_t memory;    /* bytes that a cell may use beyond the interpreter and torch; 0: by what is free */
+    bool original_is_component; /* of a decomposition: what it imports is found as a candidate's is */
+    const char *weight_map;     /* NULL: weight_map.json beside the refactored file, if there is one */
+    double rtol, atol;          /* NaN: by dtype */
+    unsigned trial_count;       /* from 1 */
+    uint64_t seed;              /* of the first trial; the next has one more */
+    uint64_t perturb_seed;      /* of the perturbed trials; 0: drawn at run time */
+    bool skip_anticheat, train;
+    const char *device;   /* "cpu" or "cuda" */
+    double timeout;       /* seconds for each run of user code */
+    uint64_t memory;      /* bytes that a cell may use beyond the interpreter and torch; 0: by what is free */
+    const Parser *parser; /* NULL: the probe's */
+    unsigned threads;     /* of each cell and of comparing; 0: as many as there are processors */
     const char *const *allowed_imports;
     size_t allowed_import_count;
 } StepOptions;
@@ -173,12 +176,15 @@ typedef struct TraceResult {
     const char *not_symbolic; /* why it took a real run; NULL where it did not */
     Trace trace;
     Graph graph;
-    const char **files;
+    const char **files; /* of its program, as shown to people */
+    const char **paths; /* absolute */
     size_t file_count;
     double seconds; /* of the recording cell */
 } TraceResult;
 /* Records one component. `real`: on real tensors; otherwise on shapes alone if it can be. */
 void trace_component(Arena *arena, Probe *probe, const StepOptions *options, bool real, TraceResult *result);
+/* The same of a refactored file, whose children are files of its program: modules and makers name them. */
+void trace_refactored(Arena *arena, Probe *probe, const StepOptions *options, TraceResult *result);
 
 typedef struct LintResult {
     Verdict verdict; /* ERROR: a file could not be read or parsed */

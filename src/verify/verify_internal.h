@@ -74,6 +74,7 @@ typedef struct Diagnosis {
     const char *what, *instead;
     Place place;
     VerifyRule rule; /* of a definite difference */
+    bool unclear;    /* the two traces do not show which */
 } Diagnosis;
 /* A constant whose value can be spelled in one way only: no dimension, which may count from either end. */
 bool is_definite(const Value *value);

@@ -12,7 +12,9 @@
  *   needs 1|2              only on torch of that major version
  *   needs MODULE           only where the interpreter has that module
  *   file PATH              its text follows, indented by four spaces
- * A FOLDER holds original.py, refactored.py and expect.txt with the lines expect, says, option, needs. */
+ * A FOLDER holds original.py, refactored.py and expect.txt with the lines expect, says, option, needs.
+ *
+ * CASE=TEXT in the environment: only those whose names have it; SHARE=K/N: the Kth of every N. */
 #include "verify.h"
 
 #include <dirent.h>
@@ -347,13 +349,20 @@ int main(int count, char **arguments) {
     ProbeOptions options = {.interpreter = arguments[1], .needs_torch = true};
     if (probe_start(arena, &options, &probe, &error) != STATUS_OK)
         die(error_line(arena, &error), arguments[1]);
-    const char *torch = probe_facts(probe)->torch, *only = getenv("CASE");
+    const char *torch = probe_facts(probe)->torch, *only = getenv("CASE"), *share = getenv("SHARE");
+    unsigned which = 1, of = 1, number = 0, left_out = 0;
+    if (share != NULL && (sscanf(share, "%u/%u", &which, &of) != 2 || of == 0))
+        die("is not K/N", share);
     Table *modules = table_new(arena);
     unsigned passed = 0, failed = 0, skipped = 0;
     for (size_t i = 0; i < cases.count; i++) {
         Case *one = &cases.items[i];
         if (one->is_files || (only != NULL && strstr(one->name, only) == NULL))
             continue;
+        if (number++ % of != which - 1) {
+            left_out++;
+            continue;
+        }
         if (one->needs != 0 && one->needs != atoi(torch)) {
             printf("skipped %s: needs torch %d, this is %s\n", one->name, one->needs, torch);
             skipped++;
@@ -372,7 +381,9 @@ int main(int count, char **arguments) {
     char *command = arena_printf(arena, "rm -rf %s", root);
     if (system(command) != 0)
         fprintf(stderr, "run_cases: could not remove %s\n", root);
-    printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
+    if (left_out > 0)
+        printf("skipped %u cases: SHARE is %s\n", left_out, share);
+    printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped + left_out);
     arena_free(arena);
     return failed > 0;
 }

@@ -133,7 +133,7 @@ static size_t judge_case(Arena *arena, const char *folder, const char *file, con
     Error error;
     Program program = {0};
     Findings *imports = findings_new(arena), *findings = findings_new(arena);
-    Parser parser = {parse_again, parsed};
+    Parser parser = {.parse = parse_again, .context = parsed};
     const char *path = arena_printf(arena, "%s/%s", folder, file);
     if (program_load(arena, &parser, path, PART_OWN, NULL, 0, &program, imports, &error) != STATUS_OK)
         fail_msg("%s: %s", item->name, error_line(arena, &error));

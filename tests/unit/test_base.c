@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -50,8 +51,45 @@ static void test_write_replaces_whole_file(void **state) {
     assert_int_equal(file_read(arena, path, 3, &bytes, &error), STATUS_ERROR);
     assert_int_equal(file_write(path_join(arena, folder, "none/out"), bytes, &error), STATUS_ERROR);
     assert_non_null(strstr(error_line(arena, &error), "none/out: cannot write: No such file"));
+    struct stat info;
+    mode_t mask = umask(027); /* the user's, which a file has to obey and no write may change */
+    assert_int_equal(file_write(path, (Bytes){(const uint8_t *)"three", 5}, &error), STATUS_OK);
+    assert_int_equal(umask(mask), 027);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
     unlink(path);
-    rmdir(folder);
+    assert_int_equal(rmdir(folder), 0); /* nothing is left aside */
+    arena_free(arena);
+}
+
+static void test_arenas_within_another_live_as_long(void **state) {
+    (void)state;
+    Arena *outer = arena_new(), *one = arena_new_within(outer), *two = arena_new_within(outer),
+          *inner = arena_new_within(one);
+    char *text = arena_strdup(one, "one"), *deep = arena_strdup(inner, "deep");
+    arena_strdup(two, "two");
+    assert_string_equal(text, "one");
+    assert_string_equal(deep, "deep");
+    arena_free(outer); /* all four: a leak or a second free is a sanitizer's to see */
+}
+
+static void test_hashes_are_of_bytes_and_of_where_texts_end(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Hasher *empty = hasher_new(arena), *whole = hasher_new(arena), *parts = hasher_new(arena);
+    /* of nothing, as any BLAKE2b of 256 bits gives it */
+    assert_string_equal(hasher_end(arena, empty),
+                        "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
+    hasher_add(whole, "abc", 3);
+    hasher_add(parts, "ab", 2);
+    hasher_add(parts, "c", 1);
+    assert_string_equal(hasher_end(arena, whole), hasher_end(arena, parts));
+    Hasher *one = hasher_new(arena), *two = hasher_new(arena);
+    hasher_add_text(one, "ab");
+    hasher_add_text(one, "c");
+    hasher_add_text(two, "a");
+    hasher_add_text(two, "bc");
+    assert_string_not_equal(hasher_end(arena, one), hasher_end(arena, two));
     arena_free(arena);
 }
 
@@ -68,6 +106,14 @@ static void test_findings_are_sorted_and_not_doubled(void **state) {
     assert_int_equal(findings->count, 3);
     assert_string_equal(findings->items[0].what, "two");
     assert_string_equal(findings->items[2].what, "note");
+    /* They are known wherever sorting and removing have left them. */
+    assert_ptr_equal(findings_add(findings, &rule, SEVERITY_NOTE, (Place){.file = "b.py", .line = 1}, "note"),
+                     &findings->items[2]);
+    findings->count = 1;
+    findings_add(findings, &rule, SEVERITY_NOTE, (Place){.file = "b.py", .line = 1}, "note");
+    findings_add(findings, &rule, SEVERITY_NOTE, (Place){0}, "note");
+    findings_add(findings, &rule, SEVERITY_NOTE, (Place){0}, "note");
+    assert_int_equal(findings->count, 3);
     arena_free(arena);
 }
 
@@ -88,6 +134,8 @@ int main(void) {
         cmocka_unit_test(test_table_keeps_order_and_replaces),
         cmocka_unit_test(test_hostile_text_is_made_visible),
         cmocka_unit_test(test_write_replaces_whole_file),
+        cmocka_unit_test(test_arenas_within_another_live_as_long),
+        cmocka_unit_test(test_hashes_are_of_bytes_and_of_where_texts_end),
         cmocka_unit_test(test_findings_are_sorted_and_not_doubled),
         cmocka_unit_test(test_json_errors_have_a_line),
     };

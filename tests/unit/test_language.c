@@ -160,7 +160,7 @@ static Findings *judge_case(Arena *arena, Parsed *parsed, const Case *one) {
             file_write(path, (Bytes){(uint8_t *)one->files[i].text.data, one->files[i].text.length}, &error),
             STATUS_OK);
     }
-    Parser parser = {parse_again, parsed};
+    Parser parser = {.parse = parse_again, .context = parsed};
     Program program = {.arena = arena};
     Findings *findings =
         judge(arena, &parser, path_join(arena, folder, one->files[0].name), one->part, one->allow, &program);

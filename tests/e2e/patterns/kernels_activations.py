@@ -129,9 +129,14 @@ def silu_of_another(x, y):
     return y * torch.sigmoid(x)
 
 
+# expect quick_gelu
+def quick_gelu(x):
+    return x * torch.sigmoid(1.702 * x)
+
+
 # expect
 def silu_of_a_scaled_one(x):
-    return x * torch.sigmoid(1.702 * x)
+    return x * torch.sigmoid(1.5 * x)
 
 
 # expect

@@ -1,0 +1,25 @@
+/* check_parts: what the files of `check` share. */
+#ifndef PLUMBLINE_CHECK_PARTS_H
+#define PLUMBLINE_CHECK_PARTS_H
+
+#include "decomposition.h"
+
+double seconds_now(void);
+#define RECOMPOSED "the recomposed model" /* Finding.of */
+/* Result files in the folder are never evidence, but coverage_summary.json must be there and agree with our
+ * counts; others that contradict ours are notes. */
+void claims_check(Arena *arena, CheckResult *result);
+
+/* The line of the checklist that a rule breaks, from 0; CHECKLIST_COUNT: none, which is a mistake of ours.
+ * What a step may not do by itself is the composition's line where the recomposed model does it. */
+size_t checklist_line_of(const Rule *rule, bool recomposed);
+
+/* A kernel is one operation at each of its places, and one file (instances.c): findings level.kernel,
+ * name.copy. */
+void instances_check(Arena *arena, const Project *project, const ComponentResult *const *components,
+                     const CompositionResult *composition, const Patterns *patterns, Findings *findings);
+
+/* Goes through the guide's checklist and gives the verdict. */
+void check_conclude(Arena *arena, CheckResult *result);
+
+#endif

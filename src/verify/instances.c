@@ -1,0 +1,152 @@
+/* What a kernel is, at each of its places in the recomposed model, and which kernels are the same one in
+ * other words. */
+#include "check_parts.h"
+
+#include <string.h>
+
+/* ---- Places: one operation there too (soundness 22) ----------------------------------------------- */
+
+typedef struct Instances {
+    Arena *arena;
+    const CompositionResult *composition;
+    const Patterns *patterns;
+    SemanticOperators operators; /* of the recomposed model; found when they are asked for */
+    bool found;
+} Instances;
+
+/* Does the module call do, call by call, what the component does with its own inputs? */
+static bool does_its_own(const Trace *trace, const TraceModuleCall *within, const Trace *own) {
+    if (within->end - within->first != own->call_count - own->forward_start)
+        return false;
+    for (size_t i = within->first; i < within->end; i++)
+        if (!text_equal(trace_operator(trace, &trace->calls[i]),
+                        trace_operator(own, &own->calls[own->forward_start + i - within->first])))
+            return false;
+    return true;
+}
+
+static const SemanticOperator *only_live(const SemanticOperators *operators) {
+    const SemanticOperator *only = NULL;
+    for (size_t i = 0; i < operators->count; i++) {
+        if (operators->items[i].live && only != NULL)
+            return NULL;
+        only = operators->items[i].live ? &operators->items[i] : only;
+    }
+    return only;
+}
+
+static void judge_call(Instances *instances, const Component *component, const ComponentResult *own,
+                       const TraceModuleCall *within, const char *module, Findings *findings) {
+    const CompositionResult *composition = instances->composition;
+    if (!instances->found)
+        instances->operators = semantic_operators(instances->arena, &composition->trace, &composition->graph,
+                                                  instances->patterns);
+    instances->found = true;
+    Text names = text_new(instances->arena);
+    const SemanticOperator *alone = only_live(&own->operators), *there = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < instances->operators.count; i++) {
+        const SemanticOperator *operator= & instances->operators.items[i];
+        if (!operator->live || operator->calls[0]<within->first || operator->call >= within->end)
+            continue;
+        there = operator;
+        text_printf(&names, "%s%s", count++ > 0 ? ", " : "", operator->name);
+    }
+    if (count < 2 && (there == NULL || alone == NULL || text_equal(there->name, alone->name)))
+        return;
+    findings_add(findings, project_rule("level.kernel"), SEVERITY_VIOLATION,
+                 (Place){.file = component->source.name},
+                 "at %s in the recomposed model it does %s, and with its own inputs %s", module,
+                 text_printable(instances->arena, names.data, names.length),
+                 alone == NULL ? "something else" : alone->name);
+}
+
+/* Not looked at again once it is said of a component. */
+static void judge_instances(Instances *instances, const Project *project,
+                            const ComponentResult *const *components, Findings *findings) {
+    const CompositionResult *composition = instances->composition;
+    const Trace *trace = &composition->trace;
+    Table *placements = table_new(instances->arena);
+    bool *said = ARENA_ARRAY(instances->arena, bool, project->component_count + 1);
+    for (size_t i = 0; i < composition->placement_count; i++)
+        table_put(placements, composition->placements[i].module, &composition->placements[i]);
+    for (size_t i = 0; i < trace->module_call_count; i++) {
+        const TraceModuleCall *within = &trace->module_calls[i];
+        const Placement *placement = table_get(placements, trace->modules[within->module].path);
+        if (placement == NULL || placement->refactored || said[placement->component])
+            continue;
+        const Component *component = &project->components[placement->component];
+        const ComponentResult *own = components[placement->component];
+        if (component->level != LEVEL_KERNEL || !own->recorded || does_its_own(trace, within, &own->trace))
+            continue;
+        const size_t before = findings->count;
+        judge_call(instances, component, own, within, placement->module, findings);
+        said[placement->component] = findings->count > before;
+    }
+}
+
+/* ---- The same kernel in other words ------------------------------------------------------------- */
+
+static bool same_type(const Term *a, const Term *b) {
+    return a->kind == b->kind && text_equal(a->dtype, b->dtype) && a->rank == b->rank &&
+           (a->rank == 0 || memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) == 0);
+}
+
+/* Buffers that are known have values of their own; parameters and inputs are whatever is given. */
+static bool same_term(const Graph *x, const Graph *y, size_t i) {
+    const Term *a = &x->terms[i], *b = &y->terms[i];
+    if (!same_type(a, b) || a->operand_count != b->operand_count || a->kind == TERM_UNKNOWN ||
+        a->kind == TERM_INITIAL)
+        return false;
+    if (a->kind == TERM_STATE && (x->states[a->state].known || y->states[b->state].known))
+        return false;
+    if (a->kind != TERM_INPUT && a->kind != TERM_STATE && !text_equal(a->label, b->label))
+        return false;
+    for (uint32_t k = 0; k < a->operand_count; k++)
+        if (a->operands[k].number != b->operands[k].number)
+            return false;
+    return true;
+}
+
+/* Equal up to the names of inputs and parameters, made in the same order: what this misses is no harm. */
+static bool same_graph(const Graph *a, const Graph *b) {
+    bool same = a->term_count == b->term_count && a->input_count == b->input_count &&
+                a->state_count == b->state_count && a->output_count == b->output_count &&
+                a->opaque_count + b->opaque_count + a->read_count + b->read_count == 0;
+    for (size_t i = 0; same && i < a->term_count; i++)
+        same = same_term(a, b, i);
+    for (size_t i = 0; same && i < a->output_count; i++)
+        same = a->outputs[i].is_tensor && b->outputs[i].is_tensor &&
+               a->outputs[i].term.number == b->outputs[i].term.number;
+    return same;
+}
+
+static void judge_copies(const Project *project, const ComponentResult *const *components,
+                         Findings *findings) {
+    for (size_t i = 0; i < project->component_count; i++) {
+        const Component *component = &project->components[i];
+        const SemanticOperator *operator= components[i]->recorded ? only_live(&components[i]->operators)
+                                                                  : NULL;
+        if (component->level != LEVEL_KERNEL || operator== NULL)
+            continue;
+        for (size_t k = 0; k < i; k++) {
+            const Component *other = &project->components[k];
+            if (other->level != LEVEL_KERNEL || !components[k]->recorded ||
+                trees_equal(&component->tree, &other->tree) || /* which is said already */
+                !same_graph(&components[k]->graph, &components[i]->graph))
+                continue;
+            findings_add(findings, project_rule("name.copy"), SEVERITY_VIOLATION,
+                         (Place){.file = component->source.name}, "it does in other words what %s does",
+                         other->source.name);
+            break;
+        }
+    }
+}
+
+void instances_check(Arena *arena, const Project *project, const ComponentResult *const *components,
+                     const CompositionResult *composition, const Patterns *patterns, Findings *findings) {
+    Instances instances = {.arena = arena, .composition = composition, .patterns = patterns};
+    if (composition->recorded)
+        judge_instances(&instances, project, components, findings);
+    judge_copies(project, components, findings);
+}

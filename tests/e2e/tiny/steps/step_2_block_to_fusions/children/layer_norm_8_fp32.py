@@ -1,0 +1,37 @@
+"""LayerNorm over 8 features."""
+import torch
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x):
+        return self.norm(x)
+
+
+def get_inputs():
+    return [torch.randn(2, 4, 8)]
+
+
+def get_init_inputs():
+    return [8]
+
+
+def get_expected_output_shape():
+    return (2, 4, 8)
+
+
+def run_tests():
+    model = Model(*get_init_inputs()).eval()
+    with torch.no_grad():
+        output = model(*get_inputs())
+    assert tuple(output.shape) == get_expected_output_shape(), output.shape
+    assert torch.isfinite(output).all()
+    return True
+
+
+if __name__ == "__main__":
+    print("PASS" if run_tests() else "FAIL")

@@ -1,0 +1,124 @@
+/* One libFuzzer target for every parser of what a cell or a user sends: the first byte of an input says
+ * which. Seeds lie in tests/fuzz/seeds, made by tests/fuzz/seeds.py; an input that once crashed joins them.
+ */
+#include "graph.h"
+#include "project.h"
+#include "source.h"
+#include "trace.h"
+#include "weights.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef void Target(Arena *arena, Bytes bytes, const json_t *json);
+
+static void fuzz_value(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)bytes;
+    Error error;
+    Value value;
+    if (value_decode(arena, json, 4, "value", &value, &error) != STATUS_OK)
+        return;
+    json_t *again = value_to_json(&value);
+    Value second;
+    if (value_decode(arena, again, 4, "value", &second, &error) != STATUS_OK || !value_equal(&value, &second))
+        __builtin_trap(); /* what was accepted can be written and read again */
+    json_decref(again);
+}
+
+static void fuzz_trace(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)bytes;
+    Error error;
+    Trace trace;
+    if (trace_decode(arena, json, &trace, &error) != STATUS_OK)
+        return;
+    Text text = text_new(arena);
+    trace_print(&trace, NULL, 0, &text);
+    UnknownOrigin *unknown;
+    (void)trace_unknown_origins(arena, &trace, &unknown);
+    for (size_t i = 0; i < trace.tensor_count && i < 8; i++)
+        (void)trace_output_dependence(arena, &trace, (TensorId){(uint32_t)i});
+}
+
+static void fuzz_recording(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)bytes;
+    Error error;
+    Graph graph;
+    if (graph_build(arena, graph_labels_new(arena), json, NULL, &graph, &error) != STATUS_OK)
+        return;
+    Patterns *patterns;
+    PatternMatch *matches;
+    const BindingRules rules = {0};
+    Text text = text_new(arena);
+    graph_print(&graph, NULL, 0, GRAPH_TEXT, &text);
+    (void)graph_unify(arena, &graph, &graph, &rules);
+    if (patterns_parse(arena, NULL, (Bytes){0}, &patterns, &error) == STATUS_OK)
+        (void)patterns_match(arena, patterns, &graph, &matches);
+}
+
+static void fuzz_tree(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)bytes;
+    Error error;
+    Tree tree;
+    const Source source = {.path = "/main.py", .name = "main.py"};
+    if (tree_decode(arena, &source, json, &tree, &error) == STATUS_OK)
+        (void)trees_equal(&tree, &tree);
+}
+
+static void fuzz_state(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)bytes;
+    static const uint8_t file[256];
+    Error error;
+    StateDict state;
+    (void)!state_dict_decode(arena, json, (Bytes){file, sizeof file}, true, "state", &state, &error);
+}
+
+static void fuzz_weight_map(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)json;
+    Error error;
+    WeightMap map;
+    (void)!weight_map_parse(arena, bytes, "weight_map.json", &map, &error);
+}
+
+static void fuzz_patterns(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)json;
+    Error error;
+    Patterns *patterns;
+    (void)!patterns_parse(arena, "patterns.txt", bytes, &patterns, &error);
+}
+
+static void fuzz_kernel_name(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)json;
+    KernelName name;
+    const char *problem;
+    (void)kernel_name_parse(arena, arena_strndup(arena, (const char *)bytes.data, bytes.size), &name,
+                            &problem);
+}
+
+static const struct {
+    char letter;
+    bool json;
+    Target *run;
+} TARGETS[] = {{'v', true, fuzz_value},     {'t', true, fuzz_trace},       {'r', true, fuzz_recording},
+               {'s', true, fuzz_tree},      {'d', true, fuzz_state},       {'m', false, fuzz_weight_map},
+               {'p', false, fuzz_patterns}, {'k', false, fuzz_kernel_name}};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size == 0)
+        return 0;
+    Arena *arena = arena_new();
+    const Bytes bytes = {(const uint8_t *)arena_strndup(arena, (const char *)data + 1, size - 1), size - 1};
+    for (size_t i = 0; i < COUNT_OF(TARGETS); i++) {
+        if (TARGETS[i].letter != (char)data[0])
+            continue;
+        json_error_t problem;
+        json_t *json = TARGETS[i].json
+                           ? json_loadb((const char *)bytes.data, bytes.size, JSON_DECODE_ANY, &problem)
+                           : NULL;
+        if (json != NULL || !TARGETS[i].json)
+            TARGETS[i].run(arena, bytes, json);
+        json_decref(json);
+    }
+    arena_free(arena);
+    return 0;
+}
