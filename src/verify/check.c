@@ -163,9 +163,12 @@ static void add_task(Check *check, Tasks *tasks, const Task *given, size_t index
 static void begin_unjudged(Check *check) {
     CheckResult *result = check->result;
     static const char why[] = "interrupted before it was judged";
-    for (size_t i = 0; i < result->project.component_count; i++)
-        result->components[i] =
-            (ComponentResult){.verdict = VERDICT_ERROR, .error = why, .findings = findings_new(check->arena)};
+    for (size_t i = 0; i < result->project.component_count; i++) {
+        const char *broken = result->project.components[i].broken; /* then it never is */
+        result->components[i] = (ComponentResult){.verdict = VERDICT_ERROR,
+                                                  .error = broken != NULL ? broken : why,
+                                                  .findings = findings_new(check->arena)};
+    }
     for (size_t i = 0; i < result->project.step_count; i++)
         result->steps[i] =
             (StepResult){.verdict = VERDICT_ERROR, .error = why, .findings = findings_new(check->arena)};
