@@ -21,20 +21,10 @@ from .wire import clean
 def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
     """work: inputs. The program's own inputs; floating tensors that stand for shapes alone are not written."""
     loaded = Loaded(work, files, FileRegistry(work["program"], read_all(files["bundle"])), progress)
-    shapes.put_stand_ins()
-    trial = own_trial(loaded, work, files, progress)
-    init_tensors = TensorWriter(files["outputs"])
-    init = {"init_inputs": values.encode(loaded.arguments, init_tensors.number),
-            "init_kwargs": values.encode(loaded.keywords, init_tensors.number), "tensors": init_tensors.finish()}
-    return {"trials": [trial], **init, "has_init_inputs": hasattr(loaded.module, "get_init_inputs"),
-            **(expected_shape(loaded) if work.get("expected") else {})}
-
-
-def own_trial(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
-    """What get_inputs() gives, on shapes alone if it can; what has data goes into the file of inputs."""
     progress.stage = "inputs"
     loaded.seed(work["seed"])
-    recorder = Recorder(True, no_call)
+    recorder = Recorder(True, lambda: -1)
+    shapes.put_stand_ins()
     try:
         with recorder:
             arguments, keywords = own_inputs(loaded)
@@ -50,8 +40,12 @@ def own_trial(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], progr
             written.append(not (tensor.is_floating_point() or tensor.is_complex()))
         return found
 
+    init_tensors = TensorWriter(files["outputs"])
+    init = {"init_inputs": values.encode(loaded.arguments, init_tensors.number),
+            "init_kwargs": values.encode(loaded.keywords, init_tensors.number), "tensors": init_tensors.finish()}
     encoded = {"args": values.encode(arguments, number), "kwargs": values.encode(keywords, number)}
-    return dict(encoded, seed=work["seed"], tensors=writer.finish(lambda index: written[index]))
+    return {"trials": [dict(encoded, seed=work["seed"], tensors=writer.finish(lambda index: written[index]))], **init,
+            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **(expected_shape(loaded) if work.get("expected") else {})}
 
 
 def expected_shape(loaded: Loaded) -> Dict[str, Any]:
@@ -87,15 +81,9 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     recorder = make_recorder(tracer, work["symbolic"])
     with traced(tracer, 0):
         loaded = Loaded(work, files, registry, progress)
-    own: Dict[str, Any] = {"trials": []}
-    if "own" in work:
-        trial = own_trial(loaded, work, files, progress)
-        own = {"trials": [trial], **expected_shape(loaded)}
-        work["trials"] = [dict(trial, **work["own"])]
     init_tensors = TensorWriter(files["outputs"])
     init = {"init_inputs": values.encode(loaded.arguments, init_tensors.number),
             "init_kwargs": values.encode(loaded.keywords, init_tensors.number)}
-    progress.stage = "construct"
     loaded.construct(traced(tracer, 0))
     model = loaded.model
     progress.stage = "weights"
@@ -118,7 +106,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
         sections.append(section)
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
-            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init, **own,
+            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init, "trials": [],
             "forward": {"arguments": forward_arguments(model)}, "random_construction": loaded.initial_values_matter,
             "construct_seconds": loaded.seconds, **described, **constructions(loaded)}
 

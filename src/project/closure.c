@@ -11,7 +11,7 @@ typedef struct Closure {
 } Closure;
 
 /* The component's own program; NULL if it can't be had, which is found when the component is verified. */
-static const Program *program_of(Reading *reading, size_t component) {
+const Program *component_program(Reading *reading, size_t component) {
     const Component *own = &reading->project->components[component];
     if (reading->programs[component] != NULL)
         return reading->programs[component];
@@ -95,7 +95,7 @@ static bool imports_files(const ProgramFile *file) {
 
 void closure_check(Reading *reading, const ProjectStep *step, const ProgramFile *copy, size_t component) {
     const bool asked = !reading->options->structure_only && imports_files(copy);
-    const Program *own = asked ? program_of(reading, component) : NULL;
+    const Program *own = asked ? component_program(reading, component) : NULL;
     if (own == NULL)
         return;
     Closure closure = {reading, step->name, ARENA_ARRAY(reading->arena, bool, step->program.count + 1)};

@@ -70,6 +70,14 @@ static Status choose(Reading *reading, Error *error) {
     return STATUS_OK;
 }
 
+/* Equal text says nothing of what is imported from beside it. */
+static bool is_one_file(Reading *reading) {
+    if (reading->options->structure_only)
+        return true; /* nothing is run */
+    const Program *program = component_program(reading, reading->project->root_component);
+    return program != NULL && program->count == 1;
+}
+
 Status model_find(Reading *reading, Error *error) {
     Project *project = reading->project;
     if (choose(reading, error) != STATUS_OK || source_read(reading->arena, project->model, project->model,
@@ -81,14 +89,17 @@ Status model_find(Reading *reading, Error *error) {
     if (project->root_component == NO_INDEX)
         return STATUS_OK;
     const Component *root = &project->components[project->root_component];
-    project->model_equals_root = trees_equal(&project->model_tree, &root->tree);
+    project->model_equals_root = trees_equal(&project->model_tree, &root->tree) &&
+                                 (text_equal(project->model, root->source.path) || is_one_file(reading));
     if (!project->model_equals_root) {
         int line = first_line_apart(&project->model_source, &root->source);
-        project_finding(
-            reading, &RULE_chain_root, SEVERITY_NOTE, root->source.name, line,
-            "it differs from the root model %s, first in line %d: whether they compute the same is for a "
-            "proof",
-            project->model, line);
+        const char *how =
+            line > 0 ? arena_printf(reading->arena, "differs from the root model %s, first in line %d",
+                                    project->model, line)
+                     : arena_printf(reading->arena, "imports files of its own, as the root model %s does",
+                                    project->model);
+        project_finding(reading, &RULE_chain_root, SEVERITY_NOTE, root->source.name, line,
+                        "it %s: whether they compute the same is for a proof", how);
     }
     return STATUS_OK;
 }

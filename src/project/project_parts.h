@@ -88,6 +88,8 @@ void tree_read(Reading *reading);
 void log_read(Reading *reading);
 void steps_load(Reading *reading);
 void chain_check(Reading *reading);
+/* What the component and its imports are; NULL if that can't be had. */
+const Program *component_program(Reading *reading, size_t component);
 /* A copy of a component in a step's program: do its imports lead to what the component's own lead to? */
 void closure_check(Reading *reading, const ProjectStep *step, const ProgramFile *copy, size_t component);
 void structure_check(Reading *reading);

@@ -2,9 +2,10 @@
 #ifndef PLUMBLINE_CHECK_PARTS_H
 #define PLUMBLINE_CHECK_PARTS_H
 
+#include "step_state.h"
+
 #include "decomposition.h"
 
-double seconds_now(void);
 #define RECOMPOSED "the recomposed model" /* Finding.of */
 /* Result files in the folder are never evidence, but coverage_summary.json must be there and agree with our
  * counts; others that contradict ours are notes. */

@@ -118,9 +118,8 @@ static Status self_test(ComponentState *component, Error *error) {
 
 /* ---- Recording ------------------------------------------------------------------------------------- */
 
-typedef struct Shown {             /* what recording it gives */
-    Description inputs, described; /* `described` has the inputs too, if it could be recorded at once */
-    bool at_once;
+typedef struct Shown { /* what recording it gives */
+    Description inputs, described;
     Recording recording;
     CellFailure failure; /* nothing could be recorded */
 } Shown;
@@ -133,30 +132,22 @@ static Status own_inputs(ComponentState *component, Shown *shown, Error *error) 
     return status;
 }
 
-/* On shapes alone, with its own inputs, in one cell. */
-static Status record_at_once(ComponentState *component, Shown *shown, Error *error) {
-    StepState *step = component->step;
-    const RecordRequest request = {.describe = true};
-    Work work;
-    Status status = record_start(step, &component->side, &request, &work, error);
-    if (status == STATUS_OK)
-        status = record_finish(step, &work, NULL, &shown->recording, &shown->described, error);
-    shown->at_once = status == STATUS_OK && !shown->recording.failure.failed;
-    return status;
-}
-
-/* On numbers. */
-static Status record_real(ComponentState *component, const Description *sample, Shown *shown, Error *error) {
+/* On shapes alone, or on the numbers of `real`. */
+static Status record(ComponentState *component, const Description *sample, bool real, Shown *shown,
+                     Error *error) {
     StepState *step = component->step;
     RecordInputs inputs = record_inputs(step, json_array_get(json_object_get(sample->done, "trials"), 0),
                                         sample->inputs, false);
-    const RecordRequest request = {.inputs = &inputs,
-                                   .weights = weights_layout_original(&sample->state),
-                                   .weights_file = sample->weights};
+    RecordRequest request = {.inputs = &inputs, .describe = !real};
     Work work;
+    if (real) {
+        request.weights = weights_layout_original(&sample->state);
+        request.weights_file = sample->weights;
+    }
     Status status = record_start(step, &component->side, &request, &work, error);
     if (status == STATUS_OK)
-        status = record_finish(step, &work, &inputs, &shown->recording, NULL, error);
+        status =
+            record_finish(step, &work, &inputs, &shown->recording, real ? NULL : &shown->described, error);
     json_decref((json_t *)request.weights);
     record_inputs_close(&inputs);
     return status;
@@ -284,7 +275,7 @@ static Status take_recording(ComponentState *component, Shown *shown, const Stat
     result->operators =
         semantic_operators(component->arena, &result->trace, &result->graph, component->patterns);
     take_facts(component, state);
-    return check_shape(component, shown->at_once ? &shown->described : &shown->inputs, error);
+    return check_shape(component, &shown->inputs, error);
 }
 
 /* Two calls of get_inputs() give the same shapes and dtypes. */
@@ -323,7 +314,7 @@ static Status with_numbers(ComponentState *component, Shown *shown, Error *error
         check_own_inputs(component, &description);
         if (!result->recorded) {
             recording_close(&shown->recording);
-            status = record_real(component, &description, shown, error);
+            status = record(component, &description, true, shown, error);
             if (status == STATUS_OK && shown->recording.failure.failed)
                 component_raised(component, &shown->recording.failure);
             else if (status == STATUS_OK)
@@ -336,31 +327,23 @@ static Status with_numbers(ComponentState *component, Shown *shown, Error *error
     return status;
 }
 
-/* What can't be recorded on shapes alone, and why: the parts of it one by one. */
-static Status show_part_by_part(ComponentState *component, Shown *shown, Error *error) {
+static Status show(ComponentState *component, Shown *shown, Error *error) {
+    ComponentResult *result = component->result;
+    step_tell(component->step, "recording it");
     if (own_inputs(component, shown, error) != STATUS_OK)
         return STATUS_ERROR;
     if (shown->failure.failed) {
         component_raised(component, &shown->failure);
         return STATUS_OK;
     }
-    if (take_init(component, &shown->inputs, error) != STATUS_OK)
+    if (take_init(component, &shown->inputs, error) != STATUS_OK ||
+        record(component, &shown->inputs, false, shown, error) != STATUS_OK)
         return STATUS_ERROR;
-    return with_numbers(component, shown, error);
-}
-
-static Status show(ComponentState *component, Shown *shown, Error *error) {
-    ComponentResult *result = component->result;
-    step_tell(component->step, "recording it");
-    if (record_at_once(component, shown, error) != STATUS_OK)
-        return STATUS_ERROR;
-    if (shown->recording.failure.failed && shown->recording.failure.raised)
-        return show_part_by_part(component, shown, error);
-    if (shown->recording.failure.failed) {
+    if (shown->recording.failure.failed && !shown->recording.failure.raised) {
         component_raised(component, &shown->recording.failure); /* it hung or was killed: it would again */
         return STATUS_OK;
     }
-    if (take_init(component, &shown->described, error) != STATUS_OK ||
+    if (!shown->recording.failure.failed &&
         take_recording(component, shown, &shown->described.state, false, error) != STATUS_OK)
         return STATUS_ERROR;
     if (component->options->rigor != RIGOR_FAST || !deterministic_by_graph(result))

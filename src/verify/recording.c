@@ -71,25 +71,17 @@ static json_t *trials_json(const StepState *step, const RecordInputs *inputs) {
     return list;
 }
 
-static json_t *own_json(const StepState *step) {
-    return json_pack("{s:s, s:s}", "name", SECTION_NAMES[SECTION_SAMPLE], "mode",
-                     step->options->train ? "train" : "eval");
-}
-
 Status record_start(StepState *step, const Side *side, const RecordRequest *request, Work *work,
                     Error *error) {
-    const RecordInputs *inputs = request->inputs;
     const RecordWork record = {.seed = step->options->seed,
                                .init = request->init,
                                .weights = request->weights,
                                .weights_file = request->weights_file,
-                               .inputs_file = inputs == NULL ? NULL : inputs->file,
-                               .trials = inputs == NULL ? NULL : trials_json(step, inputs),
-                               .own = inputs == NULL ? own_json(step) : NULL,
+                               .inputs_file = request->inputs->file,
+                               .trials = trials_json(step, request->inputs),
                                .describe = request->describe};
     Status status = work_record(step->arena, &step->settings, side, &record, work, error);
     json_decref(record.trials);
-    json_decref(record.own);
     return status;
 }
 
@@ -102,10 +94,7 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
         return STATUS_ERROR;
     for (int kind = 0; kind < SECTION_COUNT; kind++) {
         Section *taken = &recording->sections[kind];
-        const char *asked = inputs != NULL           ? inputs->names[kind]
-                            : kind == SECTION_SAMPLE ? SECTION_NAMES[kind]
-                                                     : NULL;
-        if (asked == NULL || !text_equal(name, asked) || taken->present)
+        if (!text_equal(name, inputs->names[kind]) || taken->present)
             continue;
         *taken = (Section){.present = true,
                            .raised = raised == NULL ? NULL : text_printable(arena, raised, strlen(raised)),
@@ -158,8 +147,7 @@ Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Re
             status = take_sections(step->arena, inputs, recording->done, recording, where, error);
         if (status == STATUS_OK && description != NULL) {
             status = description_decode(step->arena, work, json_incref(recording->done), description, error);
-            if (inputs != NULL)
-                description->inputs = NULL; /* lent by the caller */
+            description->inputs = NULL; /* lent by the caller */
         }
     }
     work_close(work);

@@ -52,16 +52,15 @@ MUST_USE Status own_inputs_finish(StepState *step, Work *work, Description *desc
                                   Error *error);
 
 typedef struct RecordRequest {
-    const RecordInputs *inputs; /* NULL: the sample of the file's own inputs, in this cell */
-    const InitInputs *init;     /* NULL: the file's own */
-    const json_t *weights;      /* NULL: shapes alone */
+    const RecordInputs *inputs;
+    const InitInputs *init; /* NULL: the file's own */
+    const json_t *weights;  /* NULL: shapes alone */
     MemoryFile *weights_file;
     bool describe; /* the state dict too */
 } RecordRequest;
 MUST_USE Status record_start(StepState *step, const Side *side, const RecordRequest *request, Work *work,
                              Error *error);
-/* Waits and decodes; `inputs` as they were asked for. `description`, if not NULL, gets what was described,
- * and the inputs if they are the file's own. */
+/* Waits and decodes. `description`, if not NULL, gets what was described. */
 MUST_USE Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Recording *recording,
                               Description *description, Error *error);
 /* One graph for each of `calls`. */

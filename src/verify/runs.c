@@ -168,14 +168,9 @@ Status work_record(Arena *arena, const RunSettings *settings, const Side *side, 
     set(work->work, "describe", json_boolean(request->describe));
     set(work->work, "weights",
         request->weights == NULL ? json_array() : json_incref((json_t *)request->weights));
-    set(work->work, "trials", request->trials == NULL ? json_array() : json_incref(request->trials));
-    if (request->own != NULL)
-        set(work->work, "own", json_incref(request->own));
+    set(work->work, "trials", json_incref(request->trials));
     work->files[work->file_count++] = side->bundle;
-    if (request->own == NULL)
-        work->files[work->file_count++] = request->inputs_file;
-    else if (new_file(arena, work, "inputs", error) != STATUS_OK)
-        return STATUS_ERROR;
+    work->files[work->file_count++] = request->inputs_file;
     lend_init(work, request->init);
     if (request->weights_file != NULL)
         work->files[work->file_count++] = request->weights_file;

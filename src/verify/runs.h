@@ -94,8 +94,7 @@ typedef struct RecordWork {
     const InitInputs *init; /* NULL: the file's own */
     const json_t *weights;  /* NULL: on shapes alone */
     MemoryFile *weights_file, *inputs_file;
-    json_t *trials; /* NULL: its own inputs, a call that is named and in the mode of `own` */
-    json_t *own;
+    json_t *trials;
     bool describe;
 } RecordWork;
 MUST_USE Status work_record(Arena *arena, const RunSettings *settings, const Side *side,

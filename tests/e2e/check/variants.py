@@ -486,6 +486,24 @@ def fusion_with_a_residual_in_a_product(d):
            "h = F.gelu(self.fc(x))\n        return torch.baddbmm(x + self.proj.bias, h, self.proj.weight.t().expand(h.shape[0], -1, -1))")
 
 
+def hide_residual(d, function):
+    """The fusion has its residual until `function` of its file is called."""
+    fusion_with_a_residual(d)
+    d.edit(MLP, "class Model", "SEEN = []\n\n\nclass Model")
+    d.edit(MLP, "return x + self.proj(F.gelu(self.fc(x)))", "y = self.proj(F.gelu(self.fc(x)))\n        return y if SEEN else x + y")
+    d.edit(MLP, "def %s():\n" % function, "def %s():\n    SEEN.append(1)\n" % function)
+
+
+@variant([13], ["residual"])
+def residual_until_inputs_are_made(d):
+    hide_residual(d, "get_inputs")
+
+
+@variant([3])
+def residual_until_init_inputs_are_made(d):
+    hide_residual(d, "get_init_inputs")
+
+
 @variant([6], ["leaves"])
 def a_summary_that_is_a_link_that_leaves(d):
     d.remove("verification/coverage_summary.json")
