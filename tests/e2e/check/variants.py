@@ -504,6 +504,31 @@ def residual_until_init_inputs_are_made(d):
     hide_residual(d, "get_init_inputs")
 
 
+def root_with_a_helper(d, activation):
+    """The root model and level_3_model have the same text; each imports its block from beside itself."""
+    text = d.read("level_3_model/tiny.py")
+    head, rest = text.split("class Block")
+    block, model = rest.split("class Model")
+    helper = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n\n\nclass Block" + block.rstrip() + "\n"
+    text = head.rstrip() + "\nfrom blockpart import Block\n\n\nclass Model" + model
+    for name in ("original/tiny.py", "level_3_model/tiny.py", STEP_1 + "/original.py"):
+        d.write(name, text)
+    d.write("original/blockpart/__init__.py", helper)
+    d.write(STEP_1 + "/blockpart/__init__.py", helper)
+    d.write("level_3_model/blockpart/__init__.py", helper.replace("F.gelu(", "F.%s(" % activation))
+    d.tree(lambda tree: tree["metadata"].update(source_file="original/tiny.py"))
+
+
+@variant()
+def root_imports_a_helper(d):
+    root_with_a_helper(d, "gelu")
+
+
+@variant([14], ["it is not proved to be the root model"])
+def root_imports_another_helper(d):
+    root_with_a_helper(d, "relu")
+
+
 @variant([6], ["leaves"])
 def a_summary_that_is_a_link_that_leaves(d):
     d.remove("verification/coverage_summary.json")
