@@ -43,6 +43,7 @@ def live(connection: socket.socket, log: int) -> None:
     progress = failure.Progress()
     try:
         os.setpgid(0, 0)
+        sandbox.use_small_pages()
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)

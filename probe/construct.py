@@ -27,7 +27,10 @@ READS = ("item", "tolist", "numpy", "__bool__", "__float__", "__int__", "__index
 
 
 def seed_everything(seed: int, with_numpy: bool) -> None:
-    torch.manual_seed(seed)
+    if torch.version.cuda is None:
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed goes through every kind of device there could be
+    else:
+        torch.manual_seed(seed)
     random.seed(seed)
     numpy = sys.modules.get("numpy")
     if with_numpy and numpy is not None:

@@ -13,6 +13,7 @@ from . import compose, construct, importer, state, values
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, read_all
 from .registry import FileRegistry
+from .wire import clean
 
 KINDS = {inspect.Parameter.POSITIONAL_ONLY: "positional", inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional",
          inspect.Parameter.KEYWORD_ONLY: "keyword", inspect.Parameter.VAR_POSITIONAL: "var_positional",
@@ -68,7 +69,34 @@ def describe(work: Dict[str, Any], files: Dict[str, int], progress: Progress) ->
             "init_inputs": init_inputs, "init_kwargs": init_keywords, "tensors": init_tensors.finish(),
             "forward": {"arguments": forward}, "modules": state.describe_modules(model, loaded.registry),
             "random_construction": loaded.initial_values_matter, "trials": trials, "input_names": names,
-            "construct_seconds": loaded.seconds, **described, **constructions(loaded)}
+            "construct_seconds": loaded.seconds, **described, **constructions(loaded), **expected_shape(loaded)}
+
+
+def expected_shape(loaded: Loaded) -> Dict[str, Any]:
+    """What the file says of its outputs, if that is asked for; a tensor in it stands for its shape."""
+    if not loaded.work.get("expected"):
+        return {}
+    function = getattr(loaded.module, "get_expected_output_shape", None)
+    if function is None:
+        return {"expected_output_shape": None, "expected_error": None}
+    try:
+        return {"expected_output_shape": values.encode(plain(function(), 0), no_tensor), "expected_error": None}
+    except Exception as cause:
+        return {"expected_output_shape": None, "expected_error": clean("%s: %s" % (type(cause).__name__, cause))[:500]}
+
+
+def plain(value: Any, depth: int) -> Any:
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape)
+    if isinstance(value, dict) and depth < 8:
+        return {key: plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and depth < 8:
+        return tuple(plain(item, depth + 1) for item in value)
+    return value
+
+
+def no_tensor(tensor: torch.Tensor) -> int:
+    raise TypeError("get_expected_output_shape() gives shapes")
 
 
 def constructions(loaded: Loaded) -> Dict[str, Any]:

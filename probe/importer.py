@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 
 from .compose import Composition
 from .registry import FileRegistry
-from .rewrite import COMPONENT, PACKAGE, rewrite
+from .rewrite import COMPONENT, PACKAGE, REWRITTEN, rewrite
 
 
 def load(registry: FileRegistry, program: Dict[str, Any]) -> types.ModuleType:
@@ -63,9 +63,10 @@ class Candidate:
         # The rewritten code's own names; no source can spell them.
         module.__dict__[COMPONENT] = self.component
         module.__dict__[PACKAGE] = packages.bind
-        tree = ast.parse(self.registry.sources[index], file["path"])
-        tree = rewrite(tree, self.registry.sources[index], file)
-        exec(compile(tree, file["path"], "exec", 0, True), module.__dict__)
+        source: Any = self.registry.sources[index]
+        if any(file.get(key) for key in REWRITTEN):
+            source = rewrite(ast.parse(source, file["path"]), source, file)
+        exec(compile(source, file["path"], "exec", 0, True), module.__dict__)
         return module
 
     def component(self, index: int, attribute: Optional[str] = None) -> Any:

@@ -60,7 +60,8 @@ def patch_all(patches: Patches, tracer: Any) -> None:
 
 
 def patch_module_calls(patches: Patches, tracer: Any) -> None:
-    original = torch.nn.Module.__call__
+    name = "_call_impl" if "_wrapped_call_impl" in vars(torch.nn.Module) else "__call__"
+    original = getattr(torch.nn.Module, name)
     modules = tracer.modules
     thread = threading.get_ident()
 
@@ -77,7 +78,8 @@ def patch_module_calls(patches: Patches, tracer: Any) -> None:
         return output
 
     tracer.frames.module_call = call_module.__code__
-    patches.put(torch.nn.Module, "__call__", call_module)
+    # Not __call__ where torch has it call another: to replace that one, Python goes through every class of modules there is.
+    patches.put(torch.nn.Module, name, call_module)
 
 
 def patch_parameters(patches: Patches, tracer: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import torch
 
 from . import shapes, state, values
-from .describe import Loaded, argument_names, constructions, describe_state, forward_arguments, own_inputs
+from .describe import Loaded, argument_names, constructions, describe_state, expected_shape, forward_arguments, own_inputs
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, read_all
 from .recorder import MOST_EVENTS, Recorder
@@ -45,32 +45,7 @@ def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
             "init_kwargs": values.encode(loaded.keywords, init_tensors.number), "tensors": init_tensors.finish()}
     encoded = {"args": values.encode(arguments, number), "kwargs": values.encode(keywords, number)}
     return {"trials": [dict(encoded, seed=work["seed"], tensors=writer.finish(lambda index: written[index]))], **init,
-            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **(expected_shape(loaded) if work.get("expected") else {})}
-
-
-def expected_shape(loaded: Loaded) -> Dict[str, Any]:
-    """What the file says of its outputs; a tensor in it stands for its shape."""
-    function = getattr(loaded.module, "get_expected_output_shape", None)
-    if function is None:
-        return {"expected_output_shape": None, "expected_error": None}
-    try:
-        return {"expected_output_shape": values.encode(plain(function(), 0), no_tensor), "expected_error": None}
-    except Exception as cause:
-        return {"expected_output_shape": None, "expected_error": clean("%s: %s" % (type(cause).__name__, cause))[:500]}
-
-
-def plain(value: Any, depth: int) -> Any:
-    if isinstance(value, torch.Tensor):
-        return tuple(value.shape)
-    if isinstance(value, dict) and depth < 8:
-        return {key: plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)) and depth < 8:
-        return tuple(plain(item, depth + 1) for item in value)
-    return value
-
-
-def no_tensor(tensor: torch.Tensor) -> int:
-    raise TypeError("get_expected_output_shape() gives shapes")
+            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **expected_shape(loaded)}
 
 
 def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:

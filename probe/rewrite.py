@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from .syntax import Columns
 
 COMPONENT, PACKAGE = "<component>", "<package>"
+REWRITTEN = ("skip", "missing", "binds", "calls")  # what C says of a file; without any of it, it runs as it is
 Place = Tuple[int, int]
 
 

@@ -37,9 +37,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     loaded.construct(traced(tracer, 0))
     model, device = loaded.model, work["device"]
     progress.stage = "weights"
-    if device != "cpu":
-        model.to(device)
-    state.place_weights(model, {row["key"]: row["tensor"] for row in work["weights"]}, files.get("weights"), device)
+    place_weights(model, work, files)
     progress.stage = "inputs"
     tensors = TensorReader(files.get("inputs"), device).tensors(work["tensors"])
     if work.get("float64"):
@@ -73,11 +71,40 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
         progress.stage = "forward"
         inputs = ends.named(work["input_names"], list(arguments) + list(keywords.values()))
         outputs = gradients.of_outputs(outputs, inputs, model, work["weights"], work["seed"])
-    writer = TensorWriter(files["outputs"])
-    encoded = values.encode(outputs, writer.number)
-    return {"outputs": encoded, "tensors": writer.finish(), "inputs_modified": watch.inputs_modified(),
+    done = {**written(outputs, files["outputs"]), "inputs_modified": watch.inputs_modified(),
             "state_modified": watch.state_modified(), "trace": trace, "construct_seconds": loaded.seconds,
             "forward_seconds": forward_seconds}
+    if work.get("repeat"):
+        done["repeat"] = repeat(loaded, work, files)
+    return done
+
+
+def written(outputs: Any, descriptor: int) -> Dict[str, Any]:
+    writer = TensorWriter(descriptor)
+    encoded = values.encode(outputs, writer.number)
+    return {"outputs": encoded, "tensors": writer.finish()}
+
+
+def repeat(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int]) -> Dict[str, Any]:
+    """What another model of the same construction, with the same weights and inputs, gives under another random state."""
+    loaded.progress.stage = "construct"
+    loaded.construct(contextlib.nullcontext())
+    model = loaded.model
+    place_weights(model, work, files)
+    model.train(work["mode"] == "train")
+    tensors = TensorReader(files.get("inputs"), work["device"]).tensors(work["tensors"])
+    arguments, keywords = values.decode(work["args"], tensors), values.decode(work["kwargs"], tensors)
+    loaded.seed(work["seed"] + 1)
+    loaded.progress.stage = "forward"
+    with torch.no_grad(), slow_path(model):
+        outputs = model(*arguments, **keywords)
+    return written(outputs, files["repeat"])
+
+
+def place_weights(model: torch.nn.Module, work: Dict[str, Any], files: Dict[str, int]) -> None:
+    if work["device"] != "cpu":
+        model.to(work["device"])
+    state.place_weights(model, {row["key"]: row["tensor"] for row in work["weights"]}, files.get("weights"), work["device"])
 
 
 def traced(tracer: Optional[Tracer], phase: int) -> ContextManager[None]:

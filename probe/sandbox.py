@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
 
-PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_THP_DISABLE = 1, 22, 38, 41
 SECCOMP_MODE_FILTER = 2
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
 CAPABILITY_VERSION_3 = 0x20080522
@@ -63,6 +63,14 @@ def die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
+def use_small_pages() -> None:
+    """The zygote's heap is in huge pages, so that it can be forked in a third of the time. What a cell asks for is not: the
+    memory that a forward uses again and again stays in the cache only if it is cleared a small page at a time. A kernel
+    that has no such call has no such pages."""
+    zero = ctypes.c_ulong(0)
+    LIBC.prctl(PR_SET_THP_DISABLE, ctypes.c_ulong(1), zero, zero, zero)
+
+
 def apply(settings: Dict[str, Any], seccomp: Optional[int]) -> Dict[str, str]:
     """Applies what `settings` (docs/protocol.md, "sandbox") asks for. seccomp is the last: it forbids the rest."""
     layers = {}
@@ -92,11 +100,18 @@ def enter_namespaces() -> str:
     user, group = os.geteuid(), os.getegid()
     checked(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC), "unshare")
     for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (user, user)), ("gid_map", "%d %d 1" % (group, group))):
-        with open("/proc/self/" + name, "w") as file:
-            file.write(text)
+        write_file("/proc/self/" + name, text.encode())
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     checked(LIBC.capset(header, (ctypes.c_uint32 * 6)()), "capset")
     return "on"
+
+
+def write_file(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
 
 
 def restrict_files(paths: List[str]) -> str:
@@ -149,8 +164,11 @@ def set_limits(settings: Dict[str, Any], in_use: int) -> str:
 
 def address_space() -> int:
     """Bytes of this process's address space."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+    descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return int(os.read(descriptor, 100).split()[0]) * resource.getpagesize()
+    finally:
+        os.close(descriptor)
 
 
 def filter_calls(descriptor: int) -> str:

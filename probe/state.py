@@ -77,7 +77,9 @@ def attributes(model: torch.nn.Module) -> List[Attribute]:
 
 def kept_tensors(module: torch.nn.Module) -> Iterator[Tuple[str, torch.Tensor]]:
     for name, value in vars(module).items():
-        if name not in ("_parameters", "_buffers", "_modules"):
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        elif isinstance(value, (list, tuple, dict)) and len(value) and name not in ("_parameters", "_buffers", "_modules"):
             for path, tensor in tensors_in(value, name, DEEPEST_CONTAINER):
                 yield path, tensor
 

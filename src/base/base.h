@@ -76,6 +76,7 @@ void text_printf(Text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 bool text_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
+bool text_is_utf8(const char *text);
 /* `text` with control characters and invalid UTF-8 as \xNN, so that a hostile string can't drive a terminal.
  */
 char *text_printable(Arena *arena, const char *text, size_t length);

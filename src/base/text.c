@@ -64,6 +64,14 @@ static size_t utf8_length(const unsigned char *at, size_t left) {
     return length;
 }
 
+bool text_is_utf8(const char *text) {
+    size_t left = strlen(text), step = 1;
+    for (const unsigned char *at = (const unsigned char *)text; left > 0 && step > 0;
+         left -= step, at += step)
+        step = utf8_length(at, left);
+    return left == 0;
+}
+
 /* C0 and C1 controls but tab and newline, and the bidirectional overrides (U+202A..U+202E, U+2066..U+2069).
  */
 static bool is_control(const unsigned char *at, size_t length) {

@@ -53,6 +53,7 @@ static const char *const set_variables[] = {
     /* Activations come from the heap and stay in it: half as many page faults in a large forward. */
     "MALLOC_MMAP_THRESHOLD_=4294967296",
     "MALLOC_TRIM_THRESHOLD_=17179869184",
+    "GLIBC_TUNABLES=glibc.malloc.hugetlb=1", /* the heap in huge pages: less to copy in a fork */
     "OMP_DYNAMIC=FALSE",
     "OMP_WAIT_POLICY=PASSIVE", /* threads that wait leave the processor to other cells */
     "MKL_DYNAMIC=FALSE",

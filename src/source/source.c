@@ -29,6 +29,8 @@ static void split_lines(Arena *arena, Source *source) {
 
 Status source_read(Arena *arena, const char *path, const char *name, Source *source, Error *error) {
     *source = (Source){.path = path_absolute(arena, path), .name = arena_strdup(arena, name)};
+    if (!text_is_utf8(source->path)) /* it could not be sent to the interpreter */
+        return error_set(error, source->name, "rename the file or its folder", "its path is not UTF-8");
     if (file_read(arena, source->path, LARGEST_SOURCE, &source->bytes, error) != STATUS_OK)
         return STATUS_ERROR;
     split_lines(arena, source);

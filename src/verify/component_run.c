@@ -4,33 +4,46 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct RealRun {
+/* The outputs of two models of one construction, one after the other in one cell. */
+typedef struct RealRuns {
     Work work;
-    RunOutputs outputs;
-    MemoryFile *file;
+    RunOutputs outputs[2];
+    MemoryFile *files[2];
     CellFailure failure;
-} RealRun;
+} RealRuns;
 
-static Status start_run(ComponentState *component, const Description *description, const json_t *weights,
-                        uint64_t seed, RealRun *run, Error *error) {
-    const RunRequest request = {.seed = seed,
+static Status run_both(ComponentState *component, const Description *description, RealRuns *runs,
+                       Error *error) {
+    Arena *arena = component->arena;
+    json_t *weights = weights_layout_original(&description->state), *done = NULL;
+    const RunRequest request = {.seed = component->step_options.seed,
                                 .construct_seed = component->step_options.seed,
                                 .weights = weights,
                                 .trial = json_array_get(json_object_get(description->done, "trials"), 0),
                                 .weights_file = description->weights,
                                 .inputs_file = description->inputs,
-                                .initialise = true};
-    return work_run(component->arena, &component->step->settings, &component->side, &request, &run->work,
-                    error);
+                                .initialise = true,
+                                .repeat = true};
+    Status status =
+        work_run(arena, &component->step->settings, &component->side, &request, &runs->work, error);
+    if (status == STATUS_OK)
+        status = work_wait(arena, &runs->work, &done, &runs->failure, error);
+    if (status == STATUS_OK && done != NULL &&
+        (run_outputs_decode(arena, &runs->work, done, &runs->outputs[0], &runs->files[0], error) !=
+             STATUS_OK ||
+         repeat_decode(arena, &runs->work, done, &runs->outputs[1], &runs->files[1], error) != STATUS_OK))
+        status = STATUS_ERROR;
+    json_decref(done);
+    json_decref(weights);
+    return status;
 }
 
-static Status finish_run(ComponentState *component, RealRun *run, Error *error) {
-    json_t *done;
-    Status status = work_wait(component->arena, &run->work, &done, &run->failure, error);
-    if (status == STATUS_OK && done != NULL)
-        status = run_outputs_decode(component->arena, &run->work, done, &run->outputs, &run->file, error);
-    json_decref(done);
-    return status;
+static void close_runs(RealRuns *runs) {
+    if (runs->work.side != NULL)
+        work_close(&runs->work);
+    for (size_t i = 0; i < COUNT_OF(runs->files); i++)
+        if (runs->files[i] != NULL)
+            memory_file_close(runs->files[i]);
 }
 
 /* Has it an element that is NaN, infinite, or larger than `most`? */
@@ -92,10 +105,10 @@ static void look_for_nan(const char *path, const Value *value, void *context) {
         look->path = text_printable(look->arena, path, strlen(path));
 }
 
-static void judge_finite(ComponentState *component, const RealRun *run, const Description *description,
+static void judge_finite(ComponentState *component, const RunOutputs *outputs, const Description *description,
                          bool nan_given) {
-    Look look = {.arena = component->arena, .outputs = &run->outputs};
-    value_walk(component->arena, &run->outputs.outputs, "out", look_for_nan, &look);
+    Look look = {.arena = component->arena, .outputs = outputs};
+    value_walk(component->arena, &outputs->outputs, "out", look_for_nan, &look);
     component->result->finite = PART_PASSED;
     if (look.path == NULL || nan_given)
         return;
@@ -131,32 +144,20 @@ typedef enum Runs { RUNS_EQUAL, RUNS_DIFFER, RUNS_FAILED } Runs;
 /* `finite`: judge that too. */
 static Status run_twice(ComponentState *component, const Description *description, bool finite, Runs *found,
                         Error *error) {
-    RealRun runs[2] = {0};
+    RealRuns runs = {0};
     bool nan_given = false;
-    json_t *weights = weights_layout_original(&description->state);
-    Status status = inputs_hold_nonfinite(component->arena, description, &nan_given, error);
-    for (size_t i = 0; i < COUNT_OF(runs) && status == STATUS_OK; i++)
-        status =
-            start_run(component, description, weights, component->step_options.seed + i, &runs[i], error);
-    for (size_t i = 0; i < COUNT_OF(runs) && status == STATUS_OK; i++)
-        status = finish_run(component, &runs[i], error);
     *found = RUNS_FAILED;
-    for (size_t i = 0; i < COUNT_OF(runs) && status == STATUS_OK; i++)
-        if (runs[i].failure.failed) {
-            component_raised(component, &runs[i].failure);
-            break;
-        } else if (i + 1 == COUNT_OF(runs)) {
-            *found = same_numbers(&runs[0].outputs, &runs[1].outputs) ? RUNS_EQUAL : RUNS_DIFFER;
-        }
-    if (status == STATUS_OK && *found != RUNS_FAILED && finite)
-        judge_finite(component, &runs[0], description, nan_given);
-    for (size_t i = 0; i < COUNT_OF(runs); i++) {
-        if (runs[i].work.side != NULL)
-            work_close(&runs[i].work);
-        if (runs[i].file != NULL)
-            memory_file_close(runs[i].file);
+    Status status = inputs_hold_nonfinite(component->arena, description, &nan_given, error);
+    if (status == STATUS_OK)
+        status = run_both(component, description, &runs, error);
+    if (status == STATUS_OK && runs.failure.failed) {
+        component_raised(component, &runs.failure);
+    } else if (status == STATUS_OK) {
+        *found = same_numbers(&runs.outputs[0], &runs.outputs[1]) ? RUNS_EQUAL : RUNS_DIFFER;
+        if (finite)
+            judge_finite(component, &runs.outputs[0], description, nan_given);
     }
-    json_decref(weights);
+    close_runs(&runs);
     return status;
 }
 

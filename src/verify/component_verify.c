@@ -124,14 +124,6 @@ typedef struct Shown { /* what recording it gives */
     CellFailure failure; /* nothing could be recorded */
 } Shown;
 
-static Status own_inputs(ComponentState *component, Shown *shown, Error *error) {
-    StepState *step = component->step;
-    step->settings.expected = true;
-    const Status status = record_own_inputs(step, &component->side, &shown->inputs, &shown->failure, error);
-    step->settings.expected = false;
-    return status;
-}
-
 /* On shapes alone, or on the numbers of `real`. */
 static Status record(ComponentState *component, const Description *sample, bool real, Shown *shown,
                      Error *error) {
@@ -299,43 +291,49 @@ static bool deterministic_by_graph(const ComponentResult *result) {
            result->graph.opaque_count == 0 && graph_unknown_origin(&result->graph) == SIZE_MAX;
 }
 
+static bool has_numbers(const Shown *shown) {
+    return shown->inputs.trial_count > 1;
+}
+
+/* Its inputs, and at standard what it is built with: numbers will be needed anyway. */
+static Status look(ComponentState *component, bool numbers, Shown *shown, Error *error) {
+    description_close(&shown->inputs);
+    const Status status = numbers ? describe(component, &shown->inputs, &shown->failure, error)
+                                  : record_own_inputs(component->step, &component->side, &shown->inputs,
+                                                      &shown->failure, error);
+    if (status == STATUS_OK && shown->failure.failed)
+        component_raised(component, &shown->failure);
+    return status;
+}
+
 /* With numbers: what the graph can't tell. */
 static Status with_numbers(ComponentState *component, Shown *shown, Error *error) {
     ComponentResult *result = component->result;
-    Description description = {0};
-    CellFailure failure = {0};
     step_tell(component->step, "running it with numbers");
-    if (describe(component, &description, &failure, error) != STATUS_OK)
+    if (!has_numbers(shown) && look(component, true, shown, error) != STATUS_OK)
         return STATUS_ERROR;
-    Status status = STATUS_OK;
-    if (failure.failed) {
-        component_raised(component, &failure);
-    } else {
-        check_own_inputs(component, &description);
-        if (!result->recorded) {
-            recording_close(&shown->recording);
-            status = record(component, &description, true, shown, error);
-            if (status == STATUS_OK && shown->recording.failure.failed)
-                component_raised(component, &shown->recording.failure);
-            else if (status == STATUS_OK)
-                status = take_recording(component, shown, &description.state, true, error);
-        }
-        if (status == STATUS_OK && result->runs != PART_FAILED)
-            status = component_run(component, &description, error);
+    if (shown->failure.failed)
+        return STATUS_OK;
+    check_own_inputs(component, &shown->inputs);
+    if (!result->recorded) {
+        recording_close(&shown->recording);
+        if (record(component, &shown->inputs, true, shown, error) != STATUS_OK)
+            return STATUS_ERROR;
+        if (shown->recording.failure.failed)
+            component_raised(component, &shown->recording.failure);
+        else if (take_recording(component, shown, &shown->inputs.state, true, error) != STATUS_OK)
+            return STATUS_ERROR;
     }
-    description_close(&description);
-    return status;
+    return result->runs == PART_FAILED ? STATUS_OK : component_run(component, &shown->inputs, error);
 }
 
 static Status show(ComponentState *component, Shown *shown, Error *error) {
     ComponentResult *result = component->result;
     step_tell(component->step, "recording it");
-    if (own_inputs(component, shown, error) != STATUS_OK)
+    if (look(component, component->options->rigor != RIGOR_FAST, shown, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (shown->failure.failed) {
-        component_raised(component, &shown->failure);
+    if (shown->failure.failed)
         return STATUS_OK;
-    }
     if (take_init(component, &shown->inputs, error) != STATUS_OK ||
         record(component, &shown->inputs, false, shown, error) != STATUS_OK)
         return STATUS_ERROR;
@@ -431,6 +429,7 @@ void component_verify(Arena *arena, Probe *probe, const Patterns *patterns, cons
                                             .allowed_imports = options->allowed_imports,
                                             .allowed_import_count = options->allowed_import_count};
     component->step = step_new(arena, probe, &component->step_options, progress, &component->step_result);
+    component->step->settings.expected = true;
     if (options->threads > 0)
         component->step->settings.threads = options->threads;
     Error error;

@@ -132,8 +132,8 @@ static void judge_copies(const Project *project, const ComponentResult *const *c
         for (size_t k = 0; k < i; k++) {
             const Component *other = &project->components[k];
             if (other->level != LEVEL_KERNEL || !components[k]->recorded ||
-                trees_equal(&component->tree, &other->tree) || /* which is said already */
-                !same_graph(&components[k]->graph, &components[i]->graph))
+                !same_graph(&components[k]->graph, &components[i]->graph) ||
+                trees_equal(&component->tree, &other->tree)) /* which is said already */
                 continue;
             findings_add(findings, project_rule("name.copy"), SEVERITY_VIOLATION,
                          (Place){.file = component->source.name}, "it does in other words what %s does",

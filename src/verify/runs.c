@@ -124,6 +124,8 @@ Status work_describe(Arena *arena, const RunSettings *settings, const Side *side
         json_array_append_new(seeds, json_integer((json_int_t)request->trial_seed + (json_int_t)i));
     work->work = work_json(settings, side, "describe", request->seed, request->initialise);
     set(work->work, "trial_seeds", seeds);
+    if (settings->expected)
+        set(work->work, "expected", json_true());
     work->files[work->file_count++] = side->bundle;
     lend_init(work, request->init);
     if (new_file(arena, work, "weights", error) != STATUS_OK ||
@@ -146,6 +148,7 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     set(work->work, "trace", json_boolean(request->trace));
     set(work->work, "float64", json_boolean(request->float64));
     set(work->work, "again", json_boolean(request->again));
+    set(work->work, "repeat", json_boolean(request->repeat));
     set(work->work, "gradients", json_boolean(request->gradients != NULL));
     if (request->gradients != NULL)
         set(work->work, "input_names", json_incref((json_t *)request->gradients));
@@ -154,7 +157,8 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     work->files[2] = request->inputs_file;
     work->file_count = 3;
     lend_init(work, request->init);
-    if (new_file(arena, work, "outputs", error) != STATUS_OK)
+    if (new_file(arena, work, "outputs", error) != STATUS_OK ||
+        (request->repeat && new_file(arena, work, "repeat", error) != STATUS_OK))
         return STATUS_ERROR;
     return start(settings, work, error);
 }
@@ -323,18 +327,13 @@ static Status decode_names(Arena *arena, const json_t *done, const char *key, co
     return STATUS_OK;
 }
 
-Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
-                          MemoryFile **file, Error *error) {
-    const char *where = work->side->role;
-    *file = file_named(work, "outputs");
+/* {"outputs", "tensors" located in the file} */
+static Status decode_outputs(Arena *arena, const char *where, const json_t *json, MemoryFile *file,
+                             RunOutputs *outputs, Error *error) {
     Bytes bytes;
     json_t *tensors;
-    if (memory_file_map(*file, &bytes, error) != STATUS_OK ||
-        json_read_container(done, "tensors", JSON_ARRAY, &tensors, where, error) != STATUS_OK ||
-        decode_names(arena, done, "inputs_modified", &outputs->inputs_modified,
-                     &outputs->input_modified_count, where, error) != STATUS_OK ||
-        decode_names(arena, done, "state_modified", &outputs->state_modified, &outputs->state_modified_count,
-                     where, error) != STATUS_OK)
+    if (memory_file_map(file, &bytes, error) != STATUS_OK ||
+        json_read_container(json, "tensors", JSON_ARRAY, &tensors, where, error) != STATUS_OK)
         return STATUS_ERROR;
     outputs->tensor_count = json_array_size(tensors);
     outputs->tensors = ARENA_ARRAY(arena, TensorView, outputs->tensor_count + 1);
@@ -342,6 +341,27 @@ Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutpu
         if (tensor_located_decode(arena, json_array_get(tensors, i), bytes, where, &outputs->tensors[i],
                                   error) != STATUS_OK)
             return STATUS_ERROR;
-    return value_decode(arena, json_object_get(done, "outputs"), outputs->tensor_count, where,
+    return value_decode(arena, json_object_get(json, "outputs"), outputs->tensor_count, where,
                         &outputs->outputs, error);
+}
+
+Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
+                          MemoryFile **file, Error *error) {
+    const char *where = work->side->role;
+    *file = file_named(work, "outputs");
+    if (decode_names(arena, done, "inputs_modified", &outputs->inputs_modified,
+                     &outputs->input_modified_count, where, error) != STATUS_OK ||
+        decode_names(arena, done, "state_modified", &outputs->state_modified, &outputs->state_modified_count,
+                     where, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return decode_outputs(arena, where, done, *file, outputs, error);
+}
+
+Status repeat_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs, MemoryFile **file,
+                     Error *error) {
+    json_t *again;
+    *file = file_named(work, "repeat");
+    if (json_read_container(done, "repeat", JSON_OBJECT, &again, work->side->role, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return decode_outputs(arena, work->side->role, again, *file, outputs, error);
 }

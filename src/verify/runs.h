@@ -40,7 +40,7 @@ typedef struct RunSettings {
     double timeout;
     uint64_t memory; /* for each of two cells */
     int threads;     /* for each cell */
-    bool expected;   /* `inputs` also asks for get_expected_output_shape() */
+    bool expected;   /* get_expected_output_shape() is asked for with the inputs */
 } RunSettings;
 
 MUST_USE Status side_make(Arena *arena, const char *role, const Program *program, Side *side, Error *error);
@@ -83,7 +83,8 @@ typedef struct RunRequest {
     const json_t *weights, *trial;
     MemoryFile *weights_file, *inputs_file;
     bool trace, float64, initialise;
-    bool again;              /* what is compared is a second call's, after one on other inputs */
+    bool again;  /* what is compared is a second call's, after one on other inputs */
+    bool repeat; /* another model of the same construction is run too, under another random state */
     const json_t *gradients; /* what the arguments of forward are called; NULL: outputs are asked for */
 } RunRequest;
 MUST_USE Status work_run(Arena *arena, const RunSettings *settings, const Side *side,
@@ -113,8 +114,11 @@ MUST_USE Status description_decode(Arena *arena, Work *work, json_t *done, Descr
                                    Error *error);
 void description_close(Description *description);
 
-/* Decodes what a `run` sent and maps its outputs, which live as long as `file` is open. */
+/* Decodes what a `run` sent and maps its outputs, which live as long as `file` is open. `repeat_decode`:
+ * those of the run that was asked for with `repeat`. */
 MUST_USE Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
                                    MemoryFile **file, Error *error);
+MUST_USE Status repeat_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
+                              MemoryFile **file, Error *error);
 
 #endif

@@ -33,6 +33,10 @@ static void test_hostile_text_is_made_visible(void **state) {
     const char hostile[] = "a\x1b[2Jb\xff\xe2\x80\xae\xc3\xa9";
     assert_string_equal(text_printable(arena, hostile, sizeof hostile - 1),
                         "a\\x1b[2Jb\\xff\\xe2\\x80\\xae\xc3\xa9");
+    assert_true(text_is_utf8("a \xc3\xa9 \xe2\x80\xae"));
+    assert_true(text_is_utf8(""));
+    assert_false(text_is_utf8("b\xff"));
+    assert_false(text_is_utf8("b\xc3"));
     arena_free(arena);
 }
 
