@@ -82,21 +82,22 @@ class TensorWriter:
         end = 0
         for key, (low, high) in spans.items():
             places[key] = end
-            self._write(low, high - low, end, discard)
+            write_bytes(self.descriptor, low, high - low, end, discard)
             end = -(-(end + high - low) // ALIGNMENT) * ALIGNMENT
         seal(self.descriptor)
         return [located_shape(self._kept[number]) if isinstance(tensor, str) and tensor == "shape" else {"unsupported": tensor}
                 if isinstance(tensor, str) else locate(tensor, spans, places, written(number))
                 for number, tensor in enumerate(self._plain)]
 
-    def _write(self, address: int, size: int, at: int, discard: bool) -> None:
-        done = 0
-        while done < size:
-            view = (ctypes.c_char * min(size - done, MOST_AT_ONCE)).from_address(address + done)
-            count = os.pwrite(self.descriptor, memoryview(view), at + done)
-            if discard:
-                give_back(address + done, count)
-            done += count
+
+def write_bytes(descriptor: int, address: int, size: int, at: int, discard: bool = False) -> None:
+    done = 0
+    while done < size:
+        view = (ctypes.c_char * min(size - done, MOST_AT_ONCE)).from_address(address + done)
+        count = os.pwrite(descriptor, memoryview(view), at + done)
+        if discard:
+            give_back(address + done, count)
+        done += count
 
 
 def give_back(address: int, size: int) -> None:

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from . import gradients, state, values
 from .describe import Loaded, argument_names, forward_arguments
 from .failure import Progress
+from .keeper import Keeper
 from .memory import TensorReader, TensorWriter, read_all, unsupported
 from .registry import FileRegistry
 from .tracer import Tracer
@@ -31,6 +32,7 @@ class SlowPath(TorchFunctionMode):
 def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
     registry = FileRegistry(work["program"], read_all(files["bundle"]))
     tracer = Tracer(registry) if work["trace"] else None
+    keeper = Keeper(files["values"], work["values"]) if work.get("values") else None
     with traced(tracer, 0):
         loaded = Loaded(work, files, registry, progress)
     gc.freeze()  # what loading made holds no view of a weight
@@ -57,6 +59,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     watch = ChangeWatch(model, arguments, keywords)
     if tracer is not None:
         name_ends(tracer, model, watch, {row["key"] for row in work["weights"]})
+        tracer.keeper = keeper
     loaded.seed(work["seed"])
     progress.stage = "forward"
     started = time.monotonic()
@@ -72,8 +75,8 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
         inputs = ends.named(work["input_names"], list(arguments) + list(keywords.values()))
         outputs = gradients.of_outputs(outputs, inputs, model, work["weights"], work["seed"])
     done = {**written(outputs, files["outputs"]), "inputs_modified": watch.inputs_modified(),
-            "state_modified": watch.state_modified(), "trace": trace, "construct_seconds": loaded.seconds,
-            "forward_seconds": forward_seconds}
+            "state_modified": watch.state_modified(), "trace": trace, "values": keeper.finish() if keeper is not None else None,
+            "construct_seconds": loaded.seconds, "forward_seconds": forward_seconds}
     if work.get("repeat"):
         done["repeat"] = repeat(loaded, work, files)
     return done

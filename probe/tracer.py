@@ -26,6 +26,7 @@ from torch.overrides import TorchFunctionMode
 
 from . import values
 from .frames import Frames
+from .keeper import MOST_OF_A_CALL, Keeper, tensors_in
 from .modules import Modules, Running
 from .patches import Patches, modes_off, modes_on, patch_all
 from .spelling import Spelling, spell
@@ -50,6 +51,7 @@ class Tracer(TorchFunctionMode):
         self.calls: List[Dict[str, Any]] = []
         self.quiet = False  # while a recorded call runs, and while the tracer itself looks at tensors
         self.recorder: Optional[Any] = None  # recorder.Recorder: sees the operators under the calls
+        self.keeper: Optional[Keeper] = None  # keeps what calls of forward give
         self.answers: Dict[Any, Any] = {}  # attributes of tensors without data -> what a real run says
         self.passing = False  # calls are not traced any more; the recorder still sees what is under them
         self._phase = 0
@@ -233,7 +235,21 @@ class Tracer(TorchFunctionMode):
         place, maker = self.frames.place_and_maker(frame, running)
         self.calls.append({"f": spelling.name, "ph": self._phase, "a": a, "k": k, "o": o, "w": written,
                            "mc": running[-1].number if running else -1, "by": maker, "at": place, "x": flags})
+        if self.keeper is not None:
+            self._keep(self.keeper, output, written, used)
         return output
+
+    def _keep(self, keeper: Keeper, output: Any, written: List[int], used: Used) -> None:
+        """What the last call gave and wrote."""
+        was_quiet, self.quiet = self.quiet, True
+        try:
+            changed = [tensor for tensor, number, _ in used if number in written]
+            unchanged = [tensor for tensor, number, _ in used if number not in written]
+            given = list(tensors_in(output))[:MOST_OF_A_CALL] + changed[:MOST_OF_A_CALL]
+            for tensor in {id(tensor): tensor for tensor in given}.values():
+                keeper.take(len(self.calls) - 1, self.tensors.number(tensor), tensor, unchanged)
+        finally:
+            self.quiet = was_quiet
 
     def _written(self, spelling: Spelling, args: Any, kwargs: Dict[str, Any], used: Used) -> List[int]:
         """The numbers of the tensors that the call wrote: what versions tell, and what they don't."""

@@ -201,6 +201,38 @@ static json_t *perturbed_json(const StepResult *result) {
     return object;
 }
 
+static json_t *departure_side_json(const DepartureSide *side) {
+    if (side->operator== NULL)
+        return json_null();
+    json_t *object = json_object();
+    set(object, "operator", json_string(side->operator));
+    set(object, "module", text_or_null(side->module));
+    set(object, "file", text_or_null(side->place.file));
+    set(object, "line", side->place.line > 0 ? json_integer(side->place.line) : json_null());
+    set(object, "shape", json_string(side->shape));
+    set(object, "dtype", json_string(side->dtype));
+    return object;
+}
+
+static json_t *departure_json(const Departure *departure) {
+    json_t *object = json_object();
+    const bool compared = departure->compared;
+    set(object, "says", json_string(departure->says));
+    set(object, "kind", json_string(trial_kind_name(departure->kind)));
+    set(object, "seed", json_integer((json_int_t)departure->seed));
+    set(object, "original", departure_side_json(&departure->original));
+    set(object, "refactored", departure_side_json(&departure->refactored));
+    set(object, "refactored_source", departure_side_json(&departure->source));
+    set(object, "max_diff", compared ? json_number(departure->max_diff) : json_null());
+    set(object, "mean_diff", compared ? json_number(departure->mean_diff) : json_null());
+    set(object, "size", compared ? json_number(departure->size) : json_null());
+    set(object, "agreed_before", json_integer((json_int_t)departure->agreed));
+    set(object, "original_values", json_integer((json_int_t)departure->original_values));
+    set(object, "refactored_values", json_integer((json_int_t)departure->refactored_values));
+    set(object, "limited", text_or_null(departure->limited));
+    return object;
+}
+
 static json_t *versions_json(const StepResult *result) {
     json_t *object = json_object();
     set(object, "plumbline", json_string(PLUMBLINE_VERSION));
@@ -300,6 +332,8 @@ json_t *report_step_json(const StepResult *result, const char *timestamp) {
     set(object, "anticheat", anticheat_json(arena, result));
     set(object, "weight_transfer", weights_json(result));
     set(object, "numerical_comparison", numbers_json(result));
+    if (result->departure != NULL)
+        set(object, "first_departure", departure_json(result->departure));
     set(object, "method", text_or_null(report_method(result)));
     set(object, "proof", report_proof_json(&result->proof));
     set(object, "perturbed", perturbed_json(result));

@@ -170,6 +170,8 @@ void report_step(const View *view, const StepResult *result) {
                                            : PART_NOT_REACHED,
                  proof_text(arena, &result->proof));
         put_part(view, "numbers", result->numbers, numbers_text(arena, result));
+        if (result->departure != NULL)
+            fprintf(view->stream, "  %-11s   %s\n", "", result->departure->says);
         put_notes(view, arena, result);
         fputc('\n', view->stream);
     }

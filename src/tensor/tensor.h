@@ -124,4 +124,19 @@ typedef struct Comparison {
 void tensor_compare(const TensorView *original, const TensorView *candidate, Tolerance tolerance,
                     unsigned threads, Comparison *out);
 
+/* ---- Sketches ----------------------------------------------------------------------------- */
+typedef struct Sketch {
+    double size;       /* root of the mean square of the finite elements; 0 if there are none */
+    double projection; /* mean of the finite elements, each with a sign that its place decides */
+} Sketch;
+Sketch tensor_sketch(const TensorView *view);
+/* Tensors that agree within the tolerance have projections no farther apart than this. Few others do. */
+double sketch_reach(const Sketch *sketch, Tolerance tolerance);
+
+typedef struct Gap {          /* between two tensors of as many elements, of any dtypes */
+    double max_abs, mean_abs; /* over the pairs that are finite on both sides */
+    int64_t unlike;           /* pairs with a NaN or Inf that doesn't meet its like */
+} Gap;
+Gap tensor_gap(const TensorView *original, const TensorView *candidate);
+
 #endif

@@ -3,31 +3,24 @@
 
 #include <string.h>
 
-typedef struct Outputs {
-    Arena *arena;
-    const char **paths;
-    TensorId *tensors;
-    size_t count;
-} Outputs;
-
 static void count_output(const char *path, const Value *value, void *context) {
     (void)path, (void)value;
     ++*(size_t *)context;
 }
 
 static void take_output(const char *path, const Value *value, void *context) {
-    Outputs *outputs = context;
+    OutputTensors *outputs = context;
     outputs->paths[outputs->count] = arena_strdup(outputs->arena, path);
     outputs->tensors[outputs->count++] = value->tensor;
 }
 
-static Outputs outputs_of(Arena *arena, const Trace *trace) {
+OutputTensors output_tensors(Arena *arena, const Value *value) {
     size_t count = 0;
-    value_walk_tensors(arena, &trace->outputs, "out", count_output, &count);
-    Outputs outputs = {.arena = arena,
-                       .paths = ARENA_ARRAY(arena, const char *, count + 1),
-                       .tensors = ARENA_ARRAY(arena, TensorId, count + 1)};
-    value_walk_tensors(arena, &trace->outputs, "out", take_output, &outputs);
+    value_walk_tensors(arena, value, "out", count_output, &count);
+    OutputTensors outputs = {.arena = arena,
+                             .paths = ARENA_ARRAY(arena, const char *, count + 1),
+                             .tensors = ARENA_ARRAY(arena, TensorId, count + 1)};
+    value_walk_tensors(arena, value, "out", take_output, &outputs);
     return outputs;
 }
 
@@ -55,7 +48,8 @@ const char *independent_input(Arena *arena, const Trace *original, const Trace *
 }
 
 const char *independent_output(Arena *arena, const Trace *original, const Trace *candidate) {
-    Outputs theirs = outputs_of(arena, original), ours = outputs_of(arena, candidate);
+    OutputTensors theirs = output_tensors(arena, &original->outputs),
+                  ours = output_tensors(arena, &candidate->outputs);
     for (size_t i = 0; i < theirs.count && theirs.count == ours.count; i++) {
         const Dependence here = trace_output_dependence(arena, candidate, ours.tensors[i]);
         if (depends_on_anything(&here))

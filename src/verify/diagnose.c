@@ -308,7 +308,7 @@ Diagnosis diagnose(Arena *arena, const Program *original_program, const Trace *o
                    const Program *candidate_program, const Trace *candidate, const Assignment *assignment) {
     Steps theirs = steps_of(arena, original), ours = steps_of(arena, candidate);
     const char *name;
-    Diagnosis definite;
+    Diagnosis definite = {0}; /* whether it is unclear is not set there */
     if (definite_difference(arena, original_program, original, candidate_program, candidate, assignment,
                             &definite))
         return definite;

@@ -4,25 +4,43 @@
 #include <math.h>
 
 void pair_close(Pair *pair) {
-    if (pair->original_file != NULL)
-        memory_file_close(pair->original_file);
-    if (pair->candidate_file != NULL)
-        memory_file_close(pair->candidate_file);
+    MemoryFile *const files[] = {pair->original_file, pair->candidate_file, pair->original_values_file,
+                                 pair->candidate_values_file};
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        if (files[i] != NULL)
+            memory_file_close(files[i]);
     *pair = (Pair){0};
 }
 
-/* `*seconds`: what forward took. */
-static Status take(StepState *step, Work *work, bool trace, Trace *into, RunOutputs *outputs,
-                   MemoryFile **file, CellFailure *failure, double *seconds, Error *error) {
+/* Where what one side sends goes. */
+typedef struct Taken {
+    Trace *trace;
+    RunOutputs *outputs;
+    MemoryFile **file, **values_file;
+    KeptValues *values;
+    CellFailure *failure;
+    double seconds; /* what forward took */
+} Taken;
+
+static Status decode(StepState *step, Work *work, const PairRequest *request, const json_t *done,
+                     Taken *taken, Error *error) {
+    Status status = run_outputs_decode(step->arena, work, done, taken->outputs, taken->file, error);
+    if (status == STATUS_OK && request->trace)
+        status = trace_decode(step->arena, json_object_get(done, "trace"), taken->trace, error);
+    if (status == STATUS_OK && request->values > 0)
+        status =
+            run_values_decode(step->arena, work, done, taken->trace, request->values, taken->values, error);
+    return status;
+}
+
+static Status take(StepState *step, Work *work, const PairRequest *request, Taken *taken, Error *error) {
     json_t *done;
-    *seconds = 0;
-    Status status = work_wait(step->arena, work, &done, failure, error);
+    Status status = work_wait(step->arena, work, &done, taken->failure, error);
     step->peak = work->peak > step->peak ? work->peak : step->peak;
+    *taken->values_file = work_file(work, "values");
     if (status == STATUS_OK && done != NULL) {
-        *seconds = json_number_value(json_object_get(done, "forward_seconds"));
-        status = run_outputs_decode(step->arena, work, done, outputs, file, error);
-        if (status == STATUS_OK && trace)
-            status = trace_decode(step->arena, json_object_get(done, "trace"), into, error);
+        taken->seconds = json_number_value(json_object_get(done, "forward_seconds"));
+        status = decode(step, work, request, done, taken, error);
         json_decref(done);
     }
     return status;
@@ -43,6 +61,7 @@ Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *
                       .trace = request->trace,
                       .float64 = request->float64,
                       .again = request->again,
+                      .values = request->values,
                       .gradients = request->gradients
                                        ? json_object_get(step->original_description.done, "input_names")
                                        : NULL,
@@ -51,27 +70,37 @@ Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *
     const uint64_t kept_for_backward = request->gradients ? 3 : 1;
     const bool at_once = step->peak <= largest_at_once / kept_for_backward;
     step->settings.threads = (int)(at_once && step->processors > 1 ? step->processors / 2 : step->processors);
-    double original_seconds = 0, candidate_seconds = 0;
+    Taken theirs_taken = {&step->original_trace,
+                          &pair->original,
+                          &pair->original_file,
+                          &pair->original_values_file,
+                          &pair->original_values,
+                          &pair->original_failure,
+                          0};
+    Taken ours_taken = {&step->candidate_trace,
+                        &pair->candidate,
+                        &pair->candidate_file,
+                        &pair->candidate_values_file,
+                        &pair->candidate_values,
+                        &pair->candidate_failure,
+                        0};
     RunSettings settings = step->settings;
     settings.train = settings.train != request->other_mode;
     Status status = work_run(step->arena, &settings, &step->original, &run, &theirs, error);
     if (status == STATUS_OK && !at_once)
-        status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
-                      &pair->original_file, &pair->original_failure, &original_seconds, error);
+        status = take(step, &theirs, request, &theirs_taken, error);
     run.init = step->candidate_init;
     run.weights = step->candidate_weights;
     run.initialise = step->candidate_initialise;
     if (status == STATUS_OK)
         status = work_run(step->arena, &settings, &step->candidate, &run, &ours, error);
     if (status == STATUS_OK && at_once)
-        status = take(step, &theirs, request->trace, &step->original_trace, &pair->original,
-                      &pair->original_file, &pair->original_failure, &original_seconds, error);
+        status = take(step, &theirs, request, &theirs_taken, error);
     if (status == STATUS_OK)
-        status = take(step, &ours, request->trace, &step->candidate_trace, &pair->candidate,
-                      &pair->candidate_file, &pair->candidate_failure, &candidate_seconds, error);
+        status = take(step, &ours, request, &ours_taken, error);
     pair->original.gradients = pair->candidate.gradients = request->gradients;
     step->result->seconds.forward +=
-        at_once ? fmax(original_seconds, candidate_seconds) : original_seconds + candidate_seconds;
+        at_once ? fmax(theirs_taken.seconds, ours_taken.seconds) : theirs_taken.seconds + ours_taken.seconds;
     work_close(&theirs);
     work_close(&ours);
     return status;

@@ -8,6 +8,8 @@
 typedef struct Pair {
     RunOutputs original, candidate;
     MemoryFile *original_file, *candidate_file;
+    KeptValues original_values, candidate_values;
+    MemoryFile *original_values_file, *candidate_values_file; /* NULL: none were asked for */
     CellFailure original_failure, candidate_failure;
 } Pair;
 
@@ -16,7 +18,8 @@ typedef struct PairRequest {
     const json_t *trial; /* {"args", "kwargs", "tensors"} */
     MemoryFile *weights, *inputs;
     bool trace, float64, again, other_mode;
-    bool gradients; /* both sides' outputs are then the gradients, by name */
+    bool gradients;  /* both sides' outputs are then the gradients, by name */
+    uint64_t values; /* bytes of values inside each side that are kept, with `trace`; 0: none */
 } PairRequest;
 
 /* `*pair` is to be closed, whatever comes back. */
@@ -32,6 +35,11 @@ MUST_USE Status trial_is_rounding(StepState *step, const PairRequest *request, c
 /* Within a factor of ten of the tolerance, on either side, a float64 run settles the trial. */
 MUST_USE Status trial_settle(StepState *step, const PairRequest *request, const Pair *pair, Trial *trial,
                              Error *error);
+
+/* The outputs' numbers differ in this trial: runs it again to say which value inside is the first that
+ * departs. Changes no verdict; what goes wrong is left unsaid or said in the result. Does nothing the second
+ * time. */
+void step_find_departure(StepState *step, const PairRequest *request, const Trial *trial);
 
 /* Where a side runs a custom autograd Function or another opaque call, its gradient is asked of it. */
 bool has_opaque_gradient(const StepState *step);

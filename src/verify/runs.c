@@ -149,6 +149,7 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     set(work->work, "float64", json_boolean(request->float64));
     set(work->work, "again", json_boolean(request->again));
     set(work->work, "repeat", json_boolean(request->repeat));
+    set(work->work, "values", json_integer((json_int_t)request->values));
     set(work->work, "gradients", json_boolean(request->gradients != NULL));
     if (request->gradients != NULL)
         set(work->work, "input_names", json_incref((json_t *)request->gradients));
@@ -158,7 +159,8 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     work->file_count = 3;
     lend_init(work, request->init);
     if (new_file(arena, work, "outputs", error) != STATUS_OK ||
-        (request->repeat && new_file(arena, work, "repeat", error) != STATUS_OK))
+        (request->repeat && new_file(arena, work, "repeat", error) != STATUS_OK) ||
+        (request->values > 0 && new_file(arena, work, "values", error) != STATUS_OK))
         return STATUS_ERROR;
     return start(settings, work, error);
 }
@@ -256,7 +258,7 @@ void work_close(Work *work) {
     work->work = NULL;
 }
 
-static MemoryFile *file_named(const Work *work, const char *name) {
+MemoryFile *work_file(const Work *work, const char *name) {
     for (size_t i = 0; i < work->file_count; i++)
         if (strcmp(work->files[i]->name, name) == 0)
             return work->files[i];
@@ -266,9 +268,9 @@ static MemoryFile *file_named(const Work *work, const char *name) {
 Status inputs_decode(Work *work, json_t *done, Description *description, Error *error) {
     const char *where = work->side->role;
     *description = (Description){.done = done,
-                                 .weights = file_named(work, "weights"),
-                                 .inputs = file_named(work, "inputs"),
-                                 .init = {.file = file_named(work, "outputs")}};
+                                 .weights = work_file(work, "weights"),
+                                 .inputs = work_file(work, "inputs"),
+                                 .init = {.file = work_file(work, "outputs")}};
     description->init.file->name = "init";
     json_t *trials, *keywords;
     if (memory_file_seal(description->inputs, error) != STATUS_OK ||
@@ -348,7 +350,7 @@ static Status decode_outputs(Arena *arena, const char *where, const json_t *json
 Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
                           MemoryFile **file, Error *error) {
     const char *where = work->side->role;
-    *file = file_named(work, "outputs");
+    *file = work_file(work, "outputs");
     if (decode_names(arena, done, "inputs_modified", &outputs->inputs_modified,
                      &outputs->input_modified_count, where, error) != STATUS_OK ||
         decode_names(arena, done, "state_modified", &outputs->state_modified, &outputs->state_modified_count,
@@ -360,8 +362,22 @@ Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutpu
 Status repeat_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs, MemoryFile **file,
                      Error *error) {
     json_t *again;
-    *file = file_named(work, "repeat");
+    *file = work_file(work, "repeat");
     if (json_read_container(done, "repeat", JSON_OBJECT, &again, work->side->role, error) != STATUS_OK)
         return STATUS_ERROR;
     return decode_outputs(arena, work->side->role, again, *file, outputs, error);
+}
+
+Status run_values_decode(Arena *arena, const Work *work, const json_t *done, const Trace *trace,
+                         uint64_t budget, KeptValues *values, Error *error) {
+    const char *where = work->side->role;
+    json_t *json;
+    Bytes bytes;
+    if (memory_file_map(work_file(work, "values"), &bytes, error) != STATUS_OK ||
+        json_read_container(done, "values", JSON_OBJECT, &json, where, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (bytes.size > budget)
+        return error_set(error, where, "", "it kept %zu bytes of values, and may keep %llu", bytes.size,
+                         (unsigned long long)budget);
+    return kept_values_decode(arena, json, bytes, trace, where, values, error);
 }

@@ -2,6 +2,7 @@
 #ifndef PLUMBLINE_RUNS_H
 #define PLUMBLINE_RUNS_H
 
+#include "kept.h"
 #include "verify_internal.h"
 
 /* One of the two models. */
@@ -83,8 +84,9 @@ typedef struct RunRequest {
     const json_t *weights, *trial;
     MemoryFile *weights_file, *inputs_file;
     bool trace, float64, initialise;
-    bool again;  /* what is compared is a second call's, after one on other inputs */
-    bool repeat; /* another model of the same construction is run too, under another random state */
+    uint64_t values; /* bytes of what its calls give that it may keep; 0: it keeps nothing */
+    bool again;      /* what is compared is a second call's, after one on other inputs */
+    bool repeat;     /* another model of the same construction is run too, under another random state */
     const json_t *gradients; /* what the arguments of forward are called; NULL: outputs are asked for */
 } RunRequest;
 MUST_USE Status work_run(Arena *arena, const RunSettings *settings, const Side *side,
@@ -114,6 +116,12 @@ MUST_USE Status description_decode(Arena *arena, Work *work, json_t *done, Descr
                                    Error *error);
 void description_close(Description *description);
 
+/* The memory file of that name that the work was given; NULL: none. */
+MemoryFile *work_file(const Work *work, const char *name);
+/* Decodes the values that a `run` kept; they lie in the work's file "values", and live as long as it is open.
+ */
+MUST_USE Status run_values_decode(Arena *arena, const Work *work, const json_t *done, const Trace *trace,
+                                  uint64_t budget, KeptValues *values, Error *error);
 /* Decodes what a `run` sent and maps its outputs, which live as long as `file` is open. `repeat_decode`:
  * those of the run that was asked for with `repeat`. */
 MUST_USE Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,

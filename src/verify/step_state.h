@@ -39,6 +39,7 @@ struct StepState {
     bool candidate_initialise;
     bool has_map;
     bool has_traces;
+    bool looked_for_departure;       /* once a step is enough */
     const ComposedProgram *composed; /* NULL: options->refactored is the candidate */
     bool recorded; /* what follows holds: of the sample's call, the last that was recorded */
     Trace original_recorded, candidate_recorded;

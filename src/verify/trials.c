@@ -297,6 +297,8 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
         return STATUS_ERROR;
     if (!trial->pass)
         report_different(trials, trial, kept, rounding);
+    if (!trial->pass && trial_only_numbers_differ(trial))
+        step_find_departure(step, request, trial);
     compare_modified(trials, pair);
     compare_state(trials, pair);
     return STATUS_OK;

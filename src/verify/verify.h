@@ -111,6 +111,30 @@ typedef struct ProofResult {
     double seconds;
 } ProofResult;
 
+/* One side of the first value that departs. */
+typedef struct DepartureSide {
+    const char *operator; /* as in a trace: "torch.nn.functional.gelu"; NULL: that side has none */
+    Place place;
+    const char *module;        /* path of the innermost module whose call was running; NULL: none */
+    const char *shape, *dtype; /* "[2, 32, 768]", "torch.float32" */
+} DepartureSide;
+
+/* The first value inside the original that the refactored departs from, in a run of both with numbers. It
+ * explains a verdict and never makes one. */
+typedef struct Departure {
+    const char *says;                   /* all of it, one sentence */
+    DepartureSide original, refactored; /* no operator in the original: no value that was kept departs */
+    DepartureSide
+        source;    /* that the refactored's was computed from and the original has not; no operator: none */
+    bool compared; /* the three numbers hold */
+    double max_diff, mean_diff, size;          /* size: root of the mean square of the original's elements */
+    size_t agreed;                             /* values of the original before it that agree */
+    size_t original_values, refactored_values; /* that were kept */
+    const char *limited;                       /* why not all values were looked at; NULL: they were */
+    TrialKind kind;                            /* of the trial */
+    uint64_t seed;
+} Departure;
+
 typedef struct StepResult {
     Verdict verdict;
     Rigor rigor;
@@ -130,6 +154,8 @@ typedef struct StepResult {
     size_t trial_count, seeded_count;
     uint64_t perturb_seed;
     double max_diff; /* over the guide's trials */
+    const Departure *
+        departure; /* NULL: no trial failed by its numbers alone, or the outputs agree when it is run again */
 
     SandboxReport sandbox;
     const char *python_version, *torch_version, *interpreter, *device;

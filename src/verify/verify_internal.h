@@ -88,6 +88,13 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
                          const Assignment *assignment, Diagnosis *diagnosis);
 /* Do two runs of one model go by the same operators in the same order? */
 bool same_computation(Arena *arena, const Trace *a, const Trace *b);
+typedef struct OutputTensors { /* the tensors in outputs, with their paths: out["logits"][0] */
+    Arena *arena;
+    const char **paths;
+    TensorId *tensors;
+    size_t count;
+} OutputTensors;
+OutputTensors output_tensors(Arena *arena, const Value *outputs);
 /* The path of an input that an output of the original depends on and none of the candidate; NULL: none. */
 const char *independent_input(Arena *arena, const Trace *original, const Trace *candidate);
 /* The path of an output that the candidate makes of known values only, and the original doesn't; NULL: none.

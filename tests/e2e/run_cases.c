@@ -6,7 +6,8 @@
  *   files NAME             begins a set of files that is no case, for others to be like
  *   like NAME              takes the files and options of an earlier case or set (several: each)
  *   expect VERDICT [RULE]  PASS, FAIL or ERROR; with a rule, a violation of it must be among the findings
- *   says TEXT              must stand in the reason, the error, a finding or an assumption (several: each)
+ *   says TEXT              must stand in the reason, the error, a finding, an assumption or the first value
+ *                          that departs (several: each)
  *   option NAME [VALUE]    a StepOptions field: train, skip_anticheat, rtol, atol, timeout, memory, trials,
  *                          allow, rigor
  *   needs 1|2              only on torch of that major version
@@ -250,7 +251,8 @@ static bool contains(const char *text, const char *part) {
 }
 
 static bool result_says(const StepResult *result, const char *part) {
-    if (contains(result->fail_reason, part) || contains(result->error, part))
+    if (contains(result->fail_reason, part) || contains(result->error, part) ||
+        (result->departure != NULL && contains(result->departure->says, part)))
         return true;
     for (size_t i = 0; i < result->findings->count; i++) {
         const Finding *finding = &result->findings->items[i];
@@ -279,6 +281,8 @@ static void print_result(const StepResult *result) {
            result->error != NULL         ? result->error
            : result->fail_reason != NULL ? result->fail_reason
                                          : "");
+    if (result->departure != NULL)
+        printf("    %s\n", result->departure->says);
     for (size_t i = 0; i < result->findings->count; i++) {
         const Finding *finding = &result->findings->items[i];
         printf("    %s %s %s:%d: %s\n", finding->severity == SEVERITY_VIOLATION ? "violation" : "note",

@@ -1,6 +1,7 @@
 /* One libFuzzer target for every parser of what a cell or a user sends: the first byte of an input says
  * which. Seeds lie in tests/fuzz/seeds, made by tests/fuzz/seeds.py; an input that once crashed joins them.
  */
+#include "departure.h"
 #include "graph.h"
 #include "project.h"
 #include "source.h"
@@ -38,6 +39,28 @@ static void fuzz_trace(Arena *arena, Bytes bytes, const json_t *json) {
     (void)trace_unknown_origins(arena, &trace, &unknown);
     for (size_t i = 0; i < trace.tensor_count && i < 8; i++)
         (void)trace_output_dependence(arena, &trace, (TensorId){(uint32_t)i});
+}
+
+/* {"trace": .., "values": ..}: what a run sends, over a memory file of zeros. */
+static void fuzz_values(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)bytes;
+    static const uint8_t file[1024];
+    const DepartureRules rules = {.rtol = 1e-5, .difference = 1, .threads = 1};
+    Error error;
+    Trace trace;
+    RunValues run = {.trace = &trace};
+    if (trace_decode(arena, json_object_get(json, "trace"), &trace, &error) != STATUS_OK ||
+        kept_values_decode(arena, json_object_get(json, "values"), (Bytes){file, sizeof file}, &trace,
+                           "values", &run.kept, &error) != STATUS_OK)
+        return;
+    if (trace.call_count > 0) { /* what the last call gave departs */
+        run.outputs = trace.calls[trace.call_count - 1].gives;
+        run.output_count = trace.calls[trace.call_count - 1].give_count;
+    }
+    RunValues other = run;
+    other.kept.count /= 2;
+    (void)departure_find(arena, &run, &other, &rules);
+    (void)departure_find(arena, &other, &run, &rules);
 }
 
 static void fuzz_recording(Arena *arena, Bytes bytes, const json_t *json) {
@@ -99,9 +122,9 @@ static const struct {
     char letter;
     bool json;
     Target *run;
-} TARGETS[] = {{'v', true, fuzz_value},     {'t', true, fuzz_trace},       {'r', true, fuzz_recording},
-               {'s', true, fuzz_tree},      {'d', true, fuzz_state},       {'m', false, fuzz_weight_map},
-               {'p', false, fuzz_patterns}, {'k', false, fuzz_kernel_name}};
+} TARGETS[] = {{'v', true, fuzz_value},       {'t', true, fuzz_trace},     {'r', true, fuzz_recording},
+               {'w', true, fuzz_values},      {'s', true, fuzz_tree},      {'d', true, fuzz_state},
+               {'m', false, fuzz_weight_map}, {'p', false, fuzz_patterns}, {'k', false, fuzz_kernel_name}};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)

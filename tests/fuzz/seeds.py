@@ -11,9 +11,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "tests", "proof"), ROOT]
 
-from record import record  # noqa: E402
+from record import REGISTRY, record  # noqa: E402
 
-from probe import syntax  # noqa: E402
+from probe import state, syntax  # noqa: E402
+from probe.keeper import Keeper  # noqa: E402
+from probe.tracer import Tracer  # noqa: E402
 
 
 class Small(nn.Module):
@@ -37,6 +39,20 @@ class Norm(nn.Module):
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.weight
 
 
+def run_with_values(make, x):
+    tracer = Tracer(REGISTRY)
+    with tracer.phase(0):
+        model = make()
+    tracer.set_root(model)
+    for entry in state.entries(model):
+        tracer.name_state(entry.key, entry.kind, entry.tensor)
+    tracer.name_input("x", x)
+    tracer.keeper = Keeper(os.memfd_create("values", os.MFD_ALLOW_SEALING), 1 << 20)
+    with torch.no_grad(), tracer.phase(1):
+        outputs = model(x)
+    return {"trace": tracer.report([x], {}, outputs), "values": tracer.keeper.finish()}
+
+
 def write(name, letter, text):
     with open(os.path.join(HERE, "seeds", name), "w", encoding="utf-8") as file:
         file.write(letter + text)
@@ -51,6 +67,7 @@ def main():
         recording, trace = record(kind, [torch.randn(4, 4)])
         write("recording_" + kind.__name__.lower(), "r", compact(recording))
         write("trace_" + kind.__name__.lower(), "t", compact(trace))
+    write("values", "w", compact(run_with_values(Small, torch.randn(4, 4))))
     source = "import torch\n\n\nclass Model:\n    def forward(self, x: int = 3, *a, **k):\n        return [f'{x}' for x in a if x @ 2]\n"
     write("tree", "s", compact(syntax.parse(source.encode(), "main.py")))
     write("value", "v", compact({"d": [["a", {"l": [1, {"f": "0x1.8p+1"}, {"T": 2}, None, True]}], ["b", {"t": [{"s": [1, 2]}]}]]}))

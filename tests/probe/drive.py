@@ -4,6 +4,7 @@ Prints one line a failure, and at the end "N passed, N failed, N skipped". An in
 """
 
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -244,6 +245,53 @@ def test_the_fast_path_of_attention_is_off(probe):
         "assert not self.training; return self.a(x)", "def get_inputs(): return [torch.randn(2, 4, 8)]\n"))
     described = done(program.describe([42]))
     assert run_bytes(program, described) == run_bytes(program, described, trace=True)
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+
+KEPT_MODEL = model("self.a = nn.Linear(8, 8)", """h = self.a(x)
+y = h.relu()
+h.mul_(2.0)
+h.view(-1), h[:1].expand(4, 8), h > 0
+return y + h.t().t()""", "def get_inputs(): return [torch.randn(8, 8)]\n")
+
+
+def kept_values(program, described, budget):
+    """Of each call that has some: its name, and its values' numbers."""
+    result = done(program.run(described, trace=True, values=budget))
+    named = []
+    for call, tensor, at in result["values"]["kept"]:
+        row = result["trace"]["tensors"][tensor]
+        count = row[2][0] * row[2][1]
+        named.append((result["trace"]["calls"][call]["f"].split(".")[-1],
+                      struct.unpack("%df" % count, os.pread(program.values, 4 * count, at))))
+    return named, result["values"]["left_out"]
+
+
+def test_values_are_kept_as_they_were(probe):
+    program = original(probe, KEPT_MODEL)
+    described = done(program.describe([42]))
+    named, left_out = kept_values(program, described, 1 << 20)
+    assert [name for name, _ in named] == ["linear", "relu", "mul_", "__getitem__", "t", "t", "add"], named
+    values = [value for _, value in named]
+    assert values[1] == tuple(max(number, 0.0) for number in values[0])
+    assert values[2] == tuple(2 * number for number in values[0])  # in place, and the one before is what it was
+    assert values[3] == values[2][:8] and values[5] == values[2]
+    assert values[4] == tuple(values[2][8 * column + row] for row in range(8) for column in range(8))
+    assert left_out == 0
+
+
+def test_values_have_a_budget(probe):
+    program = original(probe, KEPT_MODEL)
+    described = done(program.describe([42]))
+    named, left_out = kept_values(program, described, 600)  # two of 256 bytes
+    assert [name for name, _ in named] == ["linear", "relu"] and left_out == 5, (named, left_out)
+
+
+def test_keeping_values_changes_no_result(probe):
+    program = original(probe, KEPT_MODEL)
+    described = done(program.describe([42]))
+    assert run_bytes(program, described) == run_bytes(program, described, trace=True, values=1 << 20)
 
 
 # ---- failures -------------------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ class Program:
                                 "trial_seeds": list(seeds), "initialise": initialise}, self.files)
 
     def run(self, described, weights_of=None, trial=0, seed=42, mode="eval", initialise=False, float64=False, trace=False,
-            keys=None):
+            keys=None, values=0):
         """Runs with the weights and inputs that `describe` of `weights_of` (or of itself) wrote."""
         owner = weights_of or self
         rows = [{"key": (keys or {}).get(row["key"], row["key"]), "tensor": row["tensor"]} for row in described["state"]]
@@ -115,10 +115,12 @@ class Program:
         self.outputs = memory_file()
         files = {"bundle": self.bundle, "weights": owner.files["weights"], "inputs": owner.files["inputs"],
                  "outputs": self.outputs}
+        if values:
+            self.values = files["values"] = memory_file()
         return self.probe.cell({"kind": "run", "program": self.program, "seed": seed, "construct_seed": 42, "init": None,
                                 "device": "cpu", "mode": mode, "initialise": initialise, "weights": rows, "args": trial["args"],
                                 "kwargs": trial["kwargs"], "tensors": trial["tensors"], "trace": trace,
-                                "float64": float64}, files)
+                                "float64": float64, "values": values}, files)
 
 
 def tensor_bytes(descriptor, located):
