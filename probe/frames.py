@@ -8,6 +8,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import torch
 
+from .pieces import MAKERS, Pieces
+
 # Files that are no file of the program.
 LIBRARY, TORCH, PASSING, TRACER = -1, -2, -3, -4
 TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
@@ -28,7 +30,9 @@ class Frames:
         self.module_number = module_number
         self.module_call: Optional[CodeType] = None  # the code of the wrapper around Module.__call__
         self.kinds: Dict[str, int] = {}
-        self.makers: Dict[Maker, int] = {}
+        self.makers: Dict[Maker, int] = {}  # but for those that can't come again
+        self.maker_count = 0
+        self.maker_rows: List[Maker] = []  # but for those that were written
         self.places: Dict[Tuple[int, int], List[int]] = {(-1, 0): [-1, 0]}
         self.method_frame: Optional[FrameType] = None  # of the method call whose serial was given last
         self.method_serial = -1
@@ -108,8 +112,21 @@ class Frames:
             frame = frame.f_back
         if maker is None:
             maker = ("own", inner) if inner >= 0 else ("library",)
-        number = self.makers.setdefault(maker, len(self.makers))
+        number = self.makers.get(maker, -1)
+        if number < 0:
+            number = self.makers[maker] = self.maker_count
+            self.maker_count += 1
+            self.maker_rows.append(maker)
         return place or self.places[-1, 0], number
+
+    def write(self, pieces: Pieces, running: List[Any]) -> None:
+        if not self.maker_rows:
+            return
+        pieces.write(MAKERS, self.maker_rows)
+        numbers = {each.number for each in running}
+        self.makers = {maker: number for maker, number in self.makers.items()
+                       if maker[0] in ("own", "library") or maker[0] == "child" and maker[2] in numbers
+                       or maker[0] == "method" and maker[3] == self.method_serial}
 
     def method(self, frame: FrameType) -> Optional[Maker]:
         """("method", ..) if the frame is of a method of a child's module, called by own code."""

@@ -7,6 +7,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 
+from .pieces import MODULE_CALLS, Pieces
+
 
 class Running:
     """A module call that is going on."""
@@ -26,7 +28,8 @@ class Modules:
         self.paths: Dict[int, str] = {}  # id of a module of the finished model -> its path
         self.root: Optional[torch.nn.Module] = None
         self.classes: Dict[type, Tuple[int, int]] = {}  # its file, and that file if it is a child's
-        self.calls: List[List[Any]] = []  # rows of the protocol
+        self.calls: Dict[int, List[Any]] = {}  # number -> row of the protocol, but for those that were written
+        self.call_count = 0
         self.running: List[Running] = []
 
     def set_root(self, root: torch.nn.Module) -> None:
@@ -58,16 +61,33 @@ class Modules:
 
     def begin(self, module: torch.nn.Module, args: Any, kwargs: Any, place: List[int], first: int) -> Running:
         """`args` and `kwargs` are encoded; `first` is the number that the next torch call will have."""
-        running = Running(len(self.calls), module, self.file(type(module))[1])
+        running = Running(self.call_count, module, self.file(type(module))[1])
         parent = self.running[-1].number if self.running else -1
-        self.calls.append([self.number(module), parent, first, first, args, kwargs, None, place])
+        self.calls[self.call_count] = [self.number(module), parent, first, first, args, kwargs, None, place]
+        self.call_count += 1
         self.running.append(running)
         return running
 
     def end(self, running: Running, depth: int, next_call: int) -> None:
         """However the call ended: what was begun inside it is over too."""
-        self.calls[running.number][3] = next_call
+        row = self.calls.get(running.number)
+        if row is not None:
+            row[3] = next_call
         del self.running[depth:]
+
+    def give(self, running: Running, output: Any) -> None:
+        """What the call that has just ended gave, encoded."""
+        row = self.calls.get(running.number)
+        if row is not None:
+            row[6] = output
+
+    def write(self, pieces: Pieces) -> None:
+        """Writes the calls that are over."""
+        running = {each.number for each in self.running}
+        over = [[number, row] for number, row in self.calls.items() if number not in running]
+        if over:
+            self.calls = {number: self.calls[number] for number in running}
+            pieces.write(MODULE_CALLS, over)
 
     def late_paths(self) -> None:
         """Modules that forward has added to the model."""

@@ -73,7 +73,7 @@ def patch_module_calls(patches: Patches, tracer: Any) -> None:
         try:
             output = original(*args, **kwargs)
         finally:
-            modules.end(running, depth, len(tracer.calls))
+            modules.end(running, depth, tracer.call_number())
         tracer.end_module(running, output)
         return output
 

@@ -11,11 +11,15 @@ from . import shapes, state, values
 from .describe import Loaded, argument_names, constructions, describe_state, expected_shape, forward_arguments, own_inputs
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, read_all
-from .recorder import MOST_EVENTS, Recorder
+from .pieces import Pieces
+from .recorder import Recorder
 from .registry import FileRegistry
 from .run import slow_path, traced
 from .tracer import Tracer
 from .wire import clean
+
+# Of several calls of forward together: the others are looked at where they don't take long.
+MOST_TOGETHER = 250_000
 
 
 def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
@@ -52,7 +56,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     if work["symbolic"]:
         gc.disable()  # no element is kept alive by what would be collected, and the cell ends with this
     registry = FileRegistry(work["program"], read_all(files["bundle"]))
-    tracer = Tracer(registry)
+    tracer = Tracer(registry, Pieces(files["recording"]))
     recorder = make_recorder(tracer, work["symbolic"])
     with traced(tracer, 0):
         loaded = Loaded(work, files, registry, progress)
@@ -73,12 +77,13 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     sections: List[Dict[str, Any]] = []
     trace: Optional[Dict[str, Any]] = None
     for trial in work["trials"]:
-        if sections and len(recorder.events) * (len(sections) + 1) > MOST_EVENTS * len(sections):
-            break  # the others would not fit: it is said that they are missing
-        if sections and sections[0]["end"] * growth(work["trials"][0], trial) > MOST_EVENTS // 4:
-            continue  # a loop over time steps, for one, would take long
+        if sections and recorder.event_count() * (len(sections) + 1) > MOST_TOGETHER * len(sections):
+            break  # the others would take long: it is said that they are missing
+        if sections and sections[0]["end"] * growth(work["trials"][0], trial) > MOST_TOGETHER // 4:
+            continue  # a loop over time steps, for one
         section, report = record_call(loaded, tracer, recorder, work, trial, files.get("inputs"), not sections)
         sections.append(section)
+        recorder.most_events = MOST_TOGETHER
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
             "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init, "trials": [],
@@ -99,7 +104,7 @@ def make_recorder(tracer: Tracer, symbolic: bool) -> Recorder:
         shapes.put_stand_ins()
         answers = {torch.Tensor.device.__get__: torch.device("cpu"), torch.Tensor.is_meta.__get__: False,  # type: ignore[attr-defined]
                    torch.Tensor.is_cpu.__get__: True, torch.Tensor.get_device: -1}  # type: ignore[attr-defined]
-    recorder = Recorder(symbolic, tracer.current_call)
+    recorder = Recorder(symbolic, tracer.current_call, tracer.pieces)
     tracer.record_operators(recorder, answers)
     return recorder
 

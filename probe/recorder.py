@@ -16,22 +16,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from . import infer, values
 from .memory import unsupported
+from .pieces import EVENTS, FEWEST_KEPT, MOST_OPERATORS, RECORDED_TENSORS, ROWS_AT_ONCE, Pieces, TooLong
 
 META = torch.device("meta")
 CPU = torch.device("cpu")
 LARGEST_REAL = 1 << 22    # elements: a larger tensor made of constants has no data in a symbolic run
 LARGEST_HASHED = 1 << 22  # elements
-MOST_EVENTS = 250_000     # of one recording: what a frame holds, with the trace beside it
 LARGEST_INT = 1 << 62
 NO_OPERATOR = "a tensor that no recorded operator made"
 
 
 class NeedsData(RuntimeError):
     """The model looks at values that a symbolic run doesn't have."""
-
-
-class TooLong(RuntimeError):
-    """More operators than a recording holds."""
 
 
 class Entry:
@@ -101,10 +97,15 @@ def argument_row(argument: Any) -> List[Any]:
 
 
 class Recorder(TorchDispatchMode):
-    """`calls` tells the number of the trace's call that is going on, or -1."""
+    """`calls` tells the number of the trace's call that is going on, or -1. `pieces`: where events and tensors go while there
+    are very many of them; report() gives the others."""
 
-    def __init__(self, symbolic: bool, calls: Callable[[], int]) -> None:
+    def __init__(self, symbolic: bool, calls: Callable[[], int], pieces: Optional[Pieces] = None) -> None:
         super().__init__()
+        self.pieces = pieces
+        self.events_written = self.tensors_written = 0
+        self.most_events = MOST_OPERATORS
+        self.most_known = self.most_storages = FEWEST_KEPT
         self.symbolic = symbolic
         self.calls = calls
         self.schemas: Dict[Any, Schema] = {}
@@ -138,7 +139,7 @@ class Recorder(TorchDispatchMode):
                 raise TypeError("%s tensors are not supported" % unsupported(tensor))
             layout = self.layouts[key] = len(self.layout_rows)
             self.layout_rows.append([str(tensor.dtype), list(tensor.shape), list(tensor.stride())])
-        entry = self.known[id(tensor)] = Entry(tensor, len(self.tensors), data)
+        entry = self.known[id(tensor)] = Entry(tensor, self.tensors_written + len(self.tensors), data)
         self.tensors.append([layout, offset])
         try:
             self.storages[self.storage_of(tensor)._cdata] = (entry.alive, entry)
@@ -271,8 +272,8 @@ class Recorder(TorchDispatchMode):
 
     def finish(self, schema: Schema, function: Any, args: Any, kwargs: Any, row_args: Any, row_kwargs: Any,
                used: List[Tuple[torch.Tensor, Entry]], data: bool, results: Any) -> Any:
-        if len(self.events) > MOST_EVENTS:
-            raise TooLong("more than %d operators; such a model is not recorded" % MOST_EVENTS)
+        if len(self.events) >= ROWS_AT_ONCE:
+            self.write()
         event = ["op", schema.number, self.calls(), int(torch.is_grad_enabled()), row_args, row_kwargs, None]
         self.events.append(event)
         if schema.plain and isinstance(results, torch.Tensor):  # most of what there is
@@ -438,7 +439,28 @@ class Recorder(TorchDispatchMode):
         if torch.initial_seed() != self.seed:
             self.events.append(["opaque", "torch.manual_seed"])
         encoded, left = self.encode(outputs), self.encode(dict(kept))
-        return {"end": len(self.events), "outputs": encoded, "kept": left}
+        return {"end": self.event_count(), "outputs": encoded, "kept": left}
+
+    def event_count(self) -> int:
+        return self.events_written + len(self.events)
+
+    def write(self) -> None:
+        """Writes the events so far and their tensors, which are final."""
+        if self.event_count() > self.most_events:
+            raise TooLong("more than %d operators; such a model is not recorded" % self.most_events)
+        if self.pieces is None:
+            return
+        self.events_written += len(self.events)
+        self.tensors_written += len(self.tensors)
+        self.pieces.write(EVENTS, self.events)
+        if self.tensors:
+            self.pieces.write(RECORDED_TENSORS, self.tensors)
+        if len(self.storages) > self.most_storages:
+            self.storages = {address: each for address, each in self.storages.items() if each[0]() is not None}
+            self.most_storages = max(FEWEST_KEPT, 2 * len(self.storages))
+        if len(self.known) > self.most_known:
+            self.known = {each: entry for each, entry in self.known.items() if entry.alive() is not None}
+            self.most_known = max(FEWEST_KEPT, 2 * len(self.known))
 
     def report(self) -> Dict[str, Any]:
         return {"symbolic": self.symbolic, "schemas": self.schema_rows, "layouts": self.layout_rows, "tensors": self.tensors,

@@ -15,6 +15,7 @@ from .describe import Loaded, argument_names, forward_arguments
 from .failure import Progress
 from .keeper import Keeper
 from .memory import TensorReader, TensorWriter, read_all, unsupported
+from .pieces import Pieces
 from .registry import FileRegistry
 from .tracer import Tracer
 
@@ -31,7 +32,7 @@ class SlowPath(TorchFunctionMode):
 
 def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
     registry = FileRegistry(work["program"], read_all(files["bundle"]))
-    tracer = Tracer(registry) if work["trace"] else None
+    tracer = Tracer(registry, Pieces(files["recording"])) if work["trace"] else None
     keeper = Keeper(files["values"], work["values"]) if work.get("values") else None
     with traced(tracer, 0):
         loaded = Loaded(work, files, registry, progress)

@@ -7,6 +7,11 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 
+from .pieces import FEWEST_KEPT, TENSORS, Pieces
+
+Entry = Tuple[Any, int, Dict[str, int], List[Any]]
+
+
 class Tensors:
     """A tensor's number is the object's; its storage number says what it shares memory with.
 
@@ -14,15 +19,19 @@ class Tensors:
     no other storage as long as the trace lives."""
 
     def __init__(self) -> None:
-        self.table: List[List[Any]] = []  # rows of the protocol: [storage, dtype, shape, stride, offset, device, origin]
-        # id of the object -> weak reference, number, the value that stands for it in JSON
-        self.known: Dict[int, Tuple[Any, int, Dict[str, int]]] = {}
+        # Rows of the protocol: [storage, dtype, shape, stride, offset, device, origin], but for those that were written.
+        self.table: List[List[Any]] = []
+        self.written = 0
+        # id of the object -> weak reference, number, the value that stands for it in JSON, its row
+        self.known: Dict[int, Entry] = {}
         self.storages: Dict[int, int] = {}  # address of the storage's header -> its number
         self.storage_count = 0
+        self.most_storages = self.most_known = FEWEST_KEPT
         self.words: Dict[Any, str] = {}  # dtypes and devices in words
         self.storage_of = (torch.Tensor.untyped_storage if hasattr(torch.Tensor, "untyped_storage")
                            else torch.Tensor._storage)  # type: ignore[attr-defined]
-        self.free = self.storage_of(torch.empty(0))._free_weak_ref
+        storage = self.storage_of(torch.empty(0))
+        self.free, self.expired = storage._free_weak_ref, storage._expired
 
     def close(self) -> None:
         """Lets go of the storages' headers. No tensor may be added afterwards."""
@@ -30,11 +39,25 @@ class Tensors:
             self.free(address)
         self.storages.clear()
 
+    def write(self, pieces: Pieces) -> None:
+        """No row may be changed afterwards."""
+        self.written += len(self.table)
+        pieces.write(TENSORS, self.table)
+        if len(self.storages) > self.most_storages:
+            for address in [address for address in self.storages if self.expired(address)]:
+                self.free(address)
+                del self.storages[address]
+            self.most_storages = max(FEWEST_KEPT, 2 * len(self.storages))
+        if len(self.known) > self.most_known:
+            for each in [each for each, entry in self.known.items() if entry[0]() is None]:
+                del self.known[each]
+            self.most_known = max(FEWEST_KEPT, 2 * len(self.known))
+
     def find(self, tensor: torch.Tensor) -> Optional[int]:
         entry = self.known.get(id(tensor))
         return entry[1] if entry is not None and entry[0]() is tensor else None
 
-    def entry(self, tensor: torch.Tensor) -> Tuple[Any, int, Dict[str, int]]:
+    def entry(self, tensor: torch.Tensor) -> Entry:
         """Of a tensor that is used: of unknown origin if nothing has told of it."""
         entry = self.known.get(id(tensor))
         return entry if entry is not None and entry[0]() is tensor else self.add(tensor, ["unknown"])
@@ -42,15 +65,16 @@ class Tensors:
     def number(self, tensor: torch.Tensor) -> int:
         return self.entry(tensor)[1]
 
-    def add(self, tensor: torch.Tensor, origin: List[Any]) -> Tuple[Any, int, Dict[str, int]]:
-        number = len(self.table)
-        self.table.append(self.row(tensor, origin))
-        entry = self.known[id(tensor)] = (weakref.ref(tensor), number, {"T": number})
+    def add(self, tensor: torch.Tensor, origin: List[Any]) -> Entry:
+        number = self.written + len(self.table)
+        row = self.row(tensor, origin)
+        self.table.append(row)
+        entry = self.known[id(tensor)] = (weakref.ref(tensor), number, {"T": number}, row)
         return entry
 
     def refresh(self, tensor: torch.Tensor, origin: List[Any]) -> None:
         """The object may have got another shape or memory: then it counts as another tensor."""
-        if self.table[self.number(tensor)][:6] != self.row(tensor, origin)[:6]:
+        if self.entry(tensor)[3][:6] != self.row(tensor, origin)[:6]:
             self.add(tensor, origin)
 
     def row(self, tensor: torch.Tensor, origin: List[Any]) -> List[Any]:

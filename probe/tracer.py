@@ -28,6 +28,7 @@ from . import values
 from .frames import Frames
 from .keeper import MOST_OF_A_CALL, Keeper, tensors_in
 from .modules import Modules, Running
+from .pieces import CALLS, MOST_OPERATORS, ROWS_AT_ONCE, Pieces, TooLong
 from .patches import Patches, modes_off, modes_on, patch_all
 from .spelling import Spelling, spell
 from .tensors import Tensors
@@ -43,12 +44,15 @@ grad_enabled = torch.is_grad_enabled
 class Tracer(TorchFunctionMode):
     """Tensors and modules of the run are known by weak references: a trace keeps no activation alive."""
 
-    def __init__(self, files: Any) -> None:
+    def __init__(self, files: Any, pieces: Optional[Pieces] = None) -> None:
+        """`pieces`: where rows go while there are very many of them; report() gives the others."""
         super().__init__()
+        self.pieces = pieces
         self.tensors = Tensors()
         self.modules = Modules(files)
         self.frames = Frames(files, self.modules.number)
-        self.calls: List[Dict[str, Any]] = []
+        self.calls: List[Dict[str, Any]] = []  # but for those that were written
+        self.calls_written = 0
         self.quiet = False  # while a recorded call runs, and while the tracer itself looks at tensors
         self.recorder: Optional[Any] = None  # recorder.Recorder: sees the operators under the calls
         self.keeper: Optional[Keeper] = None  # keeps what calls of forward give
@@ -84,7 +88,7 @@ class Tracer(TorchFunctionMode):
 
     def current_call(self) -> int:
         """The number that the call which is going on will have, or -1."""
-        return len(self.calls) if self.quiet else -1
+        return self.calls_written + len(self.calls) if self.quiet else -1
 
     def close(self) -> None:
         """Lets go of what the trace holds in torch. Only report() may follow."""
@@ -119,8 +123,25 @@ class Tracer(TorchFunctionMode):
         paths = self.modules.paths
         return {"args": values.encode(list(args), number_before, paths), "kwargs": values.encode(dict(kwargs), number_before, paths),
                 "outputs": self._encode(outputs), "kept": self._encode(dict(kept)), "tensors": self.tensors.table, "modules": self.modules.table,
-                "module_calls": self.modules.calls, "makers": [list(maker) for maker in self.frames.makers],
-                "calls": self.calls}
+                "module_calls": [row for _, row in sorted(self.modules.calls.items())],
+                "makers": [list(maker) for maker in self.frames.maker_rows], "calls": self.calls}
+
+    def call_number(self) -> int:
+        """Of the next call."""
+        return self.calls_written + len(self.calls)
+
+    def write(self) -> None:
+        """Writes the rows that are final. Those of tensors are from forward on."""
+        if self.pieces is None:
+            return
+        self.calls_written += len(self.calls)
+        if self.calls_written > MOST_OPERATORS:
+            raise TooLong("more than %d torch calls; such a model is not traced" % MOST_OPERATORS)
+        self.pieces.write(CALLS, self.calls)
+        self.modules.write(self.pieces)
+        self.frames.write(self.pieces, self.modules.running)
+        if self._phase == FORWARD:
+            self.tensors.write(self.pieces)
 
     # ---- torch calls ---------------------------------------------------------------------------------------------
 
@@ -222,7 +243,7 @@ class Tracer(TorchFunctionMode):
             if version_of(tensor) != version or version < 0 or spelling.special:
                 written = self._written(spelling, args, kwargs, used)
                 break
-        origin = ["call", len(self.calls)]
+        origin = ["call", self.calls_written + len(self.calls)]
         if written and (spelling.reshapes or "out" in k):
             for tensor, number, _ in used:
                 if number in written:
@@ -237,6 +258,8 @@ class Tracer(TorchFunctionMode):
                            "mc": running[-1].number if running else -1, "by": maker, "at": place, "x": flags})
         if self.keeper is not None:
             self._keep(self.keeper, output, written, used)
+        if len(self.calls) >= ROWS_AT_ONCE:
+            self.write()
         return output
 
     def _keep(self, keeper: Keeper, output: Any, written: List[int], used: Used) -> None:
@@ -247,7 +270,7 @@ class Tracer(TorchFunctionMode):
             unchanged = [tensor for tensor, number, _ in used if number not in written]
             given = list(tensors_in(output))[:MOST_OF_A_CALL] + changed[:MOST_OF_A_CALL]
             for tensor in {id(tensor): tensor for tensor in given}.values():
-                keeper.take(len(self.calls) - 1, self.tensors.number(tensor), tensor, unchanged)
+                keeper.take(self.calls_written + len(self.calls) - 1, self.tensors.number(tensor), tensor, unchanged)
         finally:
             self.quiet = was_quiet
 
@@ -321,14 +344,14 @@ class Tracer(TorchFunctionMode):
         self.quiet = True
         try:
             return self.modules.begin(args[0], {"l": [self._encode(item) for item in args[1:]]},
-                                      self._encode(kwargs) if kwargs else {"d": []}, self.frames.place(frame), len(self.calls))
+                                      self._encode(kwargs) if kwargs else {"d": []}, self.frames.place(frame), self.call_number())
         finally:
             self.quiet = False
 
     def end_module(self, running: Running, output: Any) -> None:
         self.quiet = True
         try:
-            self.modules.calls[running.number][6] = self._encode(output)
+            self.modules.give(running, self._encode(output))
         finally:
             self.quiet = False
 

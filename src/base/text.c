@@ -29,9 +29,16 @@ void text_add(Text *text, const char *string) {
 }
 
 void text_printf(Text *text, const char *format, ...) {
-    va_list rest;
+    char few[256];
+    va_list rest, again;
     va_start(rest, format);
-    text_add(text, arena_vprintf(text->arena, format, rest));
+    va_copy(again, rest);
+    int length = vsnprintf(few, sizeof few, format, rest);
+    if (length >= 0 && (size_t)length < sizeof few)
+        text_add_bytes(text, few, (size_t)length);
+    else
+        text_add(text, arena_vprintf(text->arena, format, again));
+    va_end(again);
     va_end(rest);
 }
 

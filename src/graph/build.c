@@ -382,48 +382,71 @@ static Status finish_call(Builder *builder, const GraphCall *call) {
     return STATUS_OK;
 }
 
-Status graph_build_calls(Arena *arena, GraphLabels *labels, const json_t *recording, const GraphCall *calls,
-                         size_t count, const Trace *trace, Graph *graphs, Error *error) {
-    Builder *builder = ARENA_NEW(arena, Builder);
-    builder->arena = arena;
-    builder->graph = &graphs[0];
-    for (size_t i = 0; i < count; i++)
-        graphs[i] = (Graph){.trace = i == 0 ? trace : NULL};
-    builder->opaque = table_new(arena);
-    builder->keys = table_new(arena);
-    builder->paths = table_new(arena);
-    if (recording_decode(arena, recording, trace == NULL ? SIZE_MAX : trace->call_count, &builder->recording,
-                         error) != STATUS_OK)
-        return STATUS_ERROR;
-    store_open(&builder->store, arena, labels);
-    builder->memory = (Memory){.recording = &builder->recording, .store = &builder->store};
-    const json_t *events = builder->recording.events;
-    for (size_t i = 0; i < count; i++) {
-        builder->graph = &graphs[i];
-        for (; builder->number < calls[i].end && builder->number < json_array_size(events);
-             builder->number++) {
-            if (builder->store.count >= UINT32_MAX / 2)
-                return refuse(builder, "there are too many values");
-            if (take_event(builder, json_array_get(events, builder->number)) != STATUS_OK)
-                return STATUS_ERROR;
-        }
-        if (calls[i].outputs != NULL && finish_call(builder, &calls[i]) != STATUS_OK)
+static Status take_events(Builder *builder, size_t end) {
+    Rows *events = &builder->recording.events;
+    for (; builder->number < end && builder->number < events->count; builder->number++) {
+        const json_t *event;
+        if (builder->store.count >= UINT32_MAX / 2)
+            return refuse(builder, "there are too many values");
+        if (rows_next(events, &event, builder->recording.error) != STATUS_OK ||
+            take_event(builder, event) != STATUS_OK)
             return STATUS_ERROR;
-    }
-    for (size_t i = 0; i < count; i++) {
-        graphs[i].terms = builder->store.terms;
-        graphs[i].term_count = builder->store.count;
     }
     return STATUS_OK;
 }
 
-Status graph_build(Arena *arena, GraphLabels *labels, const json_t *recording, const Trace *trace,
-                   Graph *graph, Error *error) {
+static Status take_calls(Builder *builder, const GraphCall *calls, size_t count, Graph *graphs) {
+    for (size_t i = 0; i < count; i++) {
+        builder->graph = &graphs[i];
+        if (take_events(builder, calls[i].end) != STATUS_OK ||
+            (calls[i].outputs != NULL && finish_call(builder, &calls[i]) != STATUS_OK))
+            return STATUS_ERROR;
+    }
+    return STATUS_OK;
+}
+
+static Status build(Builder *builder, GraphLabels *labels, const json_t *recording, Bytes pieces,
+                    const GraphCall *calls, size_t count, const Trace *trace, Graph *graphs, Error *error) {
+    Arena *scratch = builder->scratch;
+    const size_t call_limit = trace == NULL ? SIZE_MAX : trace->call_count;
+    if (recording_decode(builder->arena, scratch, recording, pieces, call_limit, &builder->recording,
+                         error) != STATUS_OK)
+        return STATUS_ERROR;
+    store_open(&builder->store, builder->arena, scratch, labels, builder->recording.tensor_count);
+    memory_open(&builder->memory, &builder->recording, &builder->store, builder->recording.tensor_count);
+    Status status = take_calls(builder, calls, count, graphs);
+    rows_close(&builder->recording.events);
+    for (size_t i = 0; i < count; i++) {
+        graphs[i].terms = builder->store.terms;
+        graphs[i].term_count = builder->store.count;
+    }
+    return status;
+}
+
+Status graph_build_calls(Arena *arena, GraphLabels *labels, const json_t *recording, Bytes pieces,
+                         const GraphCall *calls, size_t count, const Trace *trace, Graph *graphs,
+                         Error *error) {
+    for (size_t i = 0; i < count; i++)
+        graphs[i] = (Graph){.trace = i == 0 ? trace : NULL};
+    Builder *builder = ARENA_NEW(arena, Builder);
+    *builder = (Builder){.arena = arena,
+                         .scratch = arena_new(),
+                         .graph = &graphs[0],
+                         .opaque = table_new(arena),
+                         .keys = table_new(arena),
+                         .paths = table_new(arena)};
+    Status status = build(builder, labels, recording, pieces, calls, count, trace, graphs, error);
+    arena_free(builder->scratch);
+    return status;
+}
+
+Status graph_build(Arena *arena, GraphLabels *labels, const json_t *recording, Bytes pieces,
+                   const Trace *trace, Graph *graph, Error *error) {
     const GraphCall whole = {.end = SIZE_MAX,
                              .outputs = json_object_get(recording, "outputs"),
                              .kept = json_object_get(recording, "kept")};
     if (whole.outputs == NULL)
         return error_set(error, "recording", "the cell does not keep to the protocol",
                          "its outputs are missing");
-    return graph_build_calls(arena, labels, recording, &whole, 1, trace, graph, error);
+    return graph_build_calls(arena, labels, recording, pieces, &whole, 1, trace, graph, error);
 }

@@ -15,7 +15,7 @@ typedef struct Placed { /* a state or input, and its tensor */
 } Placed;
 
 typedef struct Builder {
-    Arena *arena;
+    Arena *arena, *scratch; /* the graph's; what is freed when it is built */
     Recording recording;
     Store store;
     Memory memory;

@@ -111,10 +111,11 @@ typedef struct Graph {
 typedef struct GraphLabels GraphLabels;
 GraphLabels *graph_labels_new(Arena *arena);
 
-/* Builds the graph of a recording (docs/protocol.md, "A recording"), which is checked as hostile. `trace` is
- * the call-depth trace of the same run, or NULL. Linear in its size. Owned by the arena. */
-MUST_USE Status graph_build(Arena *arena, GraphLabels *labels, const json_t *recording, const Trace *trace,
-                            Graph *graph, Error *error);
+/* Builds the graph of a recording (docs/protocol.md, "A recording"), which is checked as hostile. `pieces`:
+ * what the cell wrote to its memory file; may be empty. `trace` is the call-depth trace of the same run, or
+ * NULL. Linear in its size. Owned by the arena. */
+MUST_USE Status graph_build(Arena *arena, GraphLabels *labels, const json_t *recording, Bytes pieces,
+                            const Trace *trace, Graph *graph, Error *error);
 
 /* The same of several calls of forward in one recording, one graph each; they share their terms, and what
  * earlier calls left is part of what a later one begins with. A call without outputs (it raised) gives an
@@ -123,9 +124,11 @@ typedef struct GraphCall {
     size_t end; /* how many events there are by then */
     const json_t *outputs, *kept;
 } GraphCall;
-MUST_USE Status graph_build_calls(Arena *arena, GraphLabels *labels, const json_t *recording,
+MUST_USE Status graph_build_calls(Arena *arena, GraphLabels *labels, const json_t *recording, Bytes pieces,
                                   const GraphCall *calls, size_t count, const Trace *trace, Graph *graphs,
                                   Error *error);
+/* How many events it has. */
+MUST_USE Status recording_event_count(const json_t *recording, Bytes pieces, size_t *count, Error *error);
 
 /* The number of the first term that uses a value of no known origin (UNKNOWN, INITIAL) and that an output, a
  * read or final state depends on; of the value itself where it is one of those. SIZE_MAX: none. */

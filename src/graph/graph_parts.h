@@ -80,7 +80,7 @@ typedef struct Operation { /* an "op" event */
 } Operation;
 
 typedef struct Recording {
-    Arena *arena;
+    Arena *arena, *scratch; /* the graph's; what is freed when it is built */
     bool symbolic;
     Schema *schemas;
     size_t schema_count;
@@ -88,14 +88,15 @@ typedef struct Recording {
     size_t layout_count;
     Tensor *tensors;
     size_t tensor_count;
-    json_t *events; /* borrowed */
+    Rows events;
     Value outputs, kept;
     size_t call_limit; /* calls of the trace; SIZE_MAX without one */
     Error *error;
 } Recording;
 
-MUST_USE Status recording_decode(Arena *arena, const json_t *json, size_t call_limit, Recording *recording,
-                                 Error *error);
+/* Decodes all but the events, which are read one by one. */
+MUST_USE Status recording_decode(Arena *arena, Arena *scratch, const json_t *json, Bytes pieces,
+                                 size_t call_limit, Recording *recording, Error *error);
 /* What one call of forward gave. */
 MUST_USE Status recording_results(Recording *recording, const json_t *outputs, const json_t *kept);
 /* One event of kind "op". */
@@ -130,7 +131,7 @@ typedef struct TermInfo {
 } TermInfo;
 
 typedef struct Store {
-    Arena *arena;
+    Arena *arena, *scratch; /* of terms; of what only making them needs */
     GraphLabels *labels;
     Term *terms;
     TermInfo *infos;
@@ -142,7 +143,8 @@ typedef struct Store {
     bool grad;
 } Store;
 
-void store_open(Store *store, Arena *arena, GraphLabels *labels);
+/* With room for `expected` terms, of which there may be more. */
+void store_open(Store *store, Arena *arena, Arena *scratch, GraphLabels *labels, size_t expected);
 const char *label_intern(GraphLabels *labels, const char *text);
 /* The term that `draft` describes: one that is there already, or a new one. label, kind, dtype, shape and
  * operands are set; the label is interned and the operands copied here, if it is new. `map` is that of a VIEW
@@ -189,6 +191,8 @@ typedef struct Memory {
     } groups;
 } Memory;
 
+/* With room for `expected` storages. */
+void memory_open(Memory *memory, Recording *recording, Store *store, size_t expected);
 uint32_t memory_storage(Memory *memory, uint32_t group); /* a new one; group NO_STORAGE: of its own */
 bool memory_has(const Memory *memory, uint32_t tensor);
 /* What a tensor holds now. */

@@ -305,7 +305,7 @@ static void add_written(Builder *builder, const Operation *operation, const Valu
         part[0] = '\0';
     else
         snprintf(part, sizeof part, ".%zu", operation->given_count + (*extra)++);
-    Written *written = ARENA_PUSH(builder->arena, list);
+    Written *written = ARENA_PUSH(builder->store.scratch, list);
     *written = (Written){tensor, value_of(builder, operation, part, layout_of(builder, tensor))};
 }
 
@@ -322,7 +322,7 @@ static void write_arguments(Builder *builder, const Operation *operation) {
 
 static void add_operand(uint32_t tensor, void *context) {
     Builder *builder = context;
-    *(TermId *)ARENA_PUSH(builder->arena, &builder->operands) = memory_read(&builder->memory, tensor);
+    *(TermId *)ARENA_PUSH(builder->store.scratch, &builder->operands) = memory_read(&builder->memory, tensor);
 }
 
 /* inverse[order] = values, with the order that a sort gave: a permutation, which writes every element of

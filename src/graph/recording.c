@@ -149,42 +149,61 @@ static Status decode_tensor(const Recording *recording, const json_t *json, size
     return STATUS_OK;
 }
 
-Status recording_decode(Arena *arena, const json_t *json, size_t call_limit, Recording *recording,
-                        Error *error) {
-    *recording = (Recording){.arena = arena, .error = error, .call_limit = call_limit};
-    json_t *schemas, *layouts, *tensors;
+static Status decode_tensors(Recording *recording, Rows *rows) {
+    Status status = STATUS_OK;
+    recording->tensor_count = rows->count;
+    recording->tensors = ARENA_ARRAY(recording->scratch, Tensor, rows->count);
+    for (size_t i = 0; i < rows->count && status == STATUS_OK; i++) {
+        const json_t *row;
+        status = rows_next(rows, &row, recording->error);
+        if (status == STATUS_OK)
+            status = decode_tensor(recording, row, i, &recording->tensors[i]);
+    }
+    rows_close(rows);
+    return status;
+}
+
+static Status open_events(const json_t *json, Bytes pieces, Rows *events, Error *error) {
+    return rows_open(events, json, "events", pieces, 'e', "recording", error);
+}
+
+Status recording_event_count(const json_t *json, Bytes pieces, size_t *count, Error *error) {
+    Rows events;
+    Status status = open_events(json, pieces, &events, error);
+    *count = events.count;
+    return status;
+}
+
+Status recording_decode(Arena *arena, Arena *scratch, const json_t *json, Bytes pieces, size_t call_limit,
+                        Recording *recording, Error *error) {
+    *recording = (Recording){.arena = arena, .scratch = scratch, .error = error, .call_limit = call_limit};
+    json_t *schemas, *layouts;
+    Rows tensors;
     const struct {
         const char *key;
         json_t **array;
         size_t *count;
     } tables[] = {{"schemas", &schemas, &recording->schema_count},
-                  {"layouts", &layouts, &recording->layout_count},
-                  {"tensors", &tensors, &recording->tensor_count},
-                  {"events", &recording->events, NULL}};
+                  {"layouts", &layouts, &recording->layout_count}};
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
         if (json_read_container(json, tables[i].key, JSON_ARRAY, tables[i].array, "recording", error) !=
             STATUS_OK)
             return STATUS_ERROR;
-        size_t count = json_array_size(*tables[i].array);
-        if (count >= INT32_MAX)
-            return error_set(error, "recording", "", "\"%s\" is too long", tables[i].key);
-        if (tables[i].count != NULL)
-            *tables[i].count = count;
+        *tables[i].count = json_array_size(*tables[i].array);
     }
+    if (rows_open(&tensors, json, "tensors", pieces, 'n', "recording", error) != STATUS_OK ||
+        open_events(json, pieces, &recording->events, error) != STATUS_OK)
+        return STATUS_ERROR;
     recording->symbolic = json_is_true(json_object_get(json, "symbolic"));
     recording->schemas = ARENA_ARRAY(arena, Schema, recording->schema_count);
     recording->layouts = ARENA_ARRAY(arena, Layout, recording->layout_count);
-    recording->tensors = ARENA_ARRAY(arena, Tensor, recording->tensor_count);
     for (size_t i = 0; i < recording->schema_count; i++)
         if (decode_schema(recording, json_array_get(schemas, i), i, &recording->schemas[i]) != STATUS_OK)
             return STATUS_ERROR;
     for (size_t i = 0; i < recording->layout_count; i++)
         if (decode_layout(recording, json_array_get(layouts, i), i, &recording->layouts[i]) != STATUS_OK)
             return STATUS_ERROR;
-    for (size_t i = 0; i < recording->tensor_count; i++)
-        if (decode_tensor(recording, json_array_get(tensors, i), i, &recording->tensors[i]) != STATUS_OK)
-            return STATUS_ERROR;
-    return STATUS_OK;
+    return decode_tensors(recording, &tensors);
 }
 
 static Status decode_arguments(const Recording *recording, const json_t *event, size_t number,
@@ -264,7 +283,7 @@ Status recording_operation(const Recording *recording, const json_t *event, size
     if (most > MOST_RESULTS)
         return recording_refuse(recording, "event", number, "it has too many results");
     operation->given_count = given;
-    operation->results = ARENA_ARRAY(recording->arena, Result, most);
+    operation->results = ARENA_ARRAY(recording->scratch, Result, most);
     for (size_t i = 0; i < given; i++) {
         const json_t *json = json_array_get(results, i);
         bool list = json_is_array(json), fine = true;

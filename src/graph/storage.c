@@ -1,13 +1,20 @@
 /* Memory made pure: a storage is a variable, and a write gives it another value. */
 #include "graph_parts.h"
 
+void memory_open(Memory *memory, Recording *recording, Store *store, size_t expected) {
+    *memory =
+        (Memory){.recording = recording, .store = store, .capacity = expected, .groups.capacity = expected};
+    memory->items = ARENA_ARRAY(store->scratch, Storage, expected);
+    memory->groups.items = ARENA_ARRAY(store->scratch, uint64_t, expected);
+}
+
 uint32_t memory_storage(Memory *memory, uint32_t group) {
-    Storage *storage = ARENA_PUSH(memory->store->arena, memory);
+    Storage *storage = ARENA_PUSH(memory->store->scratch, memory);
     storage->term = NO_TERM;
     storage->last_state = UINT32_MAX;
     storage->group = group;
     if (group == NO_STORAGE) {
-        ARENA_PUSH(memory->store->arena, &memory->groups);
+        ARENA_PUSH(memory->store->scratch, &memory->groups);
         storage->group = (uint32_t)(memory->groups.count - 1);
     }
     return (uint32_t)(memory->count - 1);

@@ -27,9 +27,13 @@ const char *label_intern(GraphLabels *labels, const char *text) {
     return entry->key;
 }
 
-void store_open(Store *store, Arena *arena, GraphLabels *labels) {
-    *store = (Store){.arena = arena, .labels = labels, .slot_count = 1024, .text = text_new(arena)};
-    store->slots = ARENA_ARRAY(arena, uint32_t, store->slot_count);
+void store_open(Store *store, Arena *arena, Arena *scratch, GraphLabels *labels, size_t expected) {
+    *store = (Store){
+        .arena = arena, .scratch = scratch, .labels = labels, .slot_count = 1024, .text = text_new(scratch)};
+    store->terms = ARENA_ARRAY(arena, Term, expected);
+    store->infos = ARENA_ARRAY(scratch, TermInfo, expected);
+    store->capacity = store->info_capacity = expected;
+    store->slots = ARENA_ARRAY(scratch, uint32_t, store->slot_count);
     store->call = NO_CALL;
 }
 
@@ -119,7 +123,7 @@ static bool same_term(const Term *a, const Term *b) {
 
 static void widen(Store *store) {
     store->slot_count *= 2;
-    store->slots = ARENA_ARRAY(store->arena, uint32_t, store->slot_count);
+    store->slots = ARENA_ARRAY(store->scratch, uint32_t, store->slot_count);
     for (size_t i = 0; i < store->count; i++) {
         size_t at = (size_t)store->infos[i].hash & (store->slot_count - 1);
         while (store->slots[at] != 0)
@@ -135,7 +139,7 @@ static void *copy_or_null(Arena *arena, const void *data, size_t size) {
 static TermId add_term(Store *store, const Term *draft, uint64_t hash) {
     Term *term = arena_push(store->arena, &store->terms, &store->count, &store->capacity, sizeof *term);
     TermInfo *info =
-        arena_push(store->arena, &store->infos, &store->info_count, &store->info_capacity, sizeof *info);
+        arena_push(store->scratch, &store->infos, &store->info_count, &store->info_capacity, sizeof *info);
     *term = *draft;
     *info = (TermInfo){.hash = hash};
     term->operands = copy_or_null(store->arena, draft->operands, draft->operand_count * sizeof(TermId));
@@ -169,7 +173,7 @@ TermId store_term(Store *store, const Term *draft, const IndexMap *map, bool raw
     info->raw = raw;
     if (map != NULL) {
         info->map = *map;
-        info->map.modes = copy_or_null(store->arena, map->modes, map->count * sizeof(Mode));
+        info->map.modes = copy_or_null(store->scratch, map->modes, map->count * sizeof(Mode));
     }
     return id;
 }
@@ -337,9 +341,9 @@ TermId store_nothing(Store *store, const char *dtype, const int64_t *shape, size
 static TermId cover(Store *store, TermId top) {
     const Term *whole = store_at(store, top);
     size_t count = store->infos[top.number].depth;
-    Piece *pieces = ARENA_ARRAY(store->arena, Piece, count);
+    Piece *pieces = ARENA_ARRAY(store->scratch, Piece, count);
     TermId at = top;
-    IndexMap *maps = ARENA_ARRAY(store->arena, IndexMap, count);
+    IndexMap *maps = ARENA_ARRAY(store->scratch, IndexMap, count);
     for (size_t i = 0; i < count; i++) {
         maps[i] = store->infos[at.number].map;
         pieces[i] = (Piece){&maps[i], store_at(store, at)->operands[1]};

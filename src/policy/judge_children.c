@@ -281,7 +281,11 @@ static void judge_dead_calls(Judge *judge) {
  * their parameters. */
 static bool *unreached_modules(Arena *arena, const Trace *trace) {
     Table *reached = table_new(arena);
+    bool *entered = ARENA_ARRAY(arena, bool, trace->module_count);
     for (size_t m = 0; m < trace->module_call_count; m++) {
+        if (entered[trace->module_calls[m].module])
+            continue;
+        entered[trace->module_calls[m].module] = true;
         char *path = arena_strdup(arena, trace->modules[trace->module_calls[m].module].path);
         for (char *dot = path + strlen(path); dot != NULL && !table_has(reached, path);
              dot = strrchr(path, '.')) {

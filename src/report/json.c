@@ -369,10 +369,18 @@ json_t *report_lint_json(const char *const *files, const LintResult *results, si
     return object;
 }
 
+static int add_to_text(const char *data, size_t size, void *text) {
+    text_add_bytes(text, data, size);
+    return 0;
+}
+
 Bytes report_json_text(Arena *arena, const json_t *value) {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
-    Bytes bytes = {(const uint8_t *)arena_printf(arena, "%s\n", text == NULL ? "null" : text), 0};
-    free(text);
-    bytes.size = strlen((const char *)bytes.data);
-    return bytes;
+    Text text = text_new(arena);
+    if (json_dump_callback(value, add_to_text, &text,
+                           JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15)) != 0) {
+        text.length = 0;
+        text_add(&text, "null");
+    }
+    text_add(&text, "\n");
+    return (Bytes){(const uint8_t *)text.data, text.length};
 }

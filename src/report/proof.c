@@ -64,6 +64,71 @@ Bytes report_diff(Arena *arena, const StepResult *result, bool json, bool quiet)
     return (Bytes){(const uint8_t *)text.data, text.length};
 }
 
+/* What a trace of very many calls says again and again is one value. */
+typedef struct Shared {
+    const Trace *trace;
+    Table *texts;           /* text -> json_t *; owned */
+    const TraceCall *given; /* the last call, */
+    json_t *gives;          /* and what it gives; owned */
+} Shared;
+
+static json_t *shared_text(const Shared *shared, const char *text) {
+    json_t *json = table_get(shared->texts, text);
+    if (json == NULL)
+        table_put(shared->texts, text, json = json_string(text));
+    return json_incref(json);
+}
+
+static json_t *form_json(const TraceTensor *tensor) {
+    json_t *shape = json_array(), *form = json_object();
+    for (size_t i = 0; i < tensor->rank; i++)
+        json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
+    set(form, "dtype", json_string(tensor->dtype));
+    set(form, "shape", shape);
+    return form;
+}
+
+static bool same_forms(const Trace *trace, const TraceCall *a, const TraceCall *b) {
+    if (a == NULL || a->give_count != b->give_count)
+        return false;
+    for (size_t i = 0; i < a->give_count; i++) {
+        const TraceTensor *one = &trace->tensors[a->gives[i].number],
+                          *other = &trace->tensors[b->gives[i].number];
+        if (strcmp(one->dtype, other->dtype) != 0 || one->rank != other->rank ||
+            (one->rank > 0 && memcmp(one->shape, other->shape, one->rank * sizeof *one->shape) != 0))
+            return false;
+    }
+    return true;
+}
+
+static json_t *shared_gives(Shared *shared, const TraceCall *call) {
+    if (!same_forms(shared->trace, shared->given, call)) {
+        json_decref(shared->gives);
+        shared->gives = json_array();
+        for (size_t i = 0; i < call->give_count; i++)
+            json_array_append_new(shared->gives, form_json(&shared->trace->tensors[call->gives[i].number]));
+    }
+    shared->given = call;
+    return json_incref(shared->gives);
+}
+
+static json_t *call_json(const TraceResult *result, const TraceCall *call, Shared *shared) {
+    const Trace *trace = &result->trace;
+    json_t *item = json_object();
+    set(item, "call", shared_text(shared, trace_operator(trace, call)));
+    set(item, "module",
+        call->module_call < 0
+            ? json_null()
+            : shared_text(shared, trace->modules[trace->module_calls[call->module_call].module].path));
+    set(item, "file",
+        call->file < 0 || (size_t)call->file >= result->file_count
+            ? json_null()
+            : shared_text(shared, result->files[call->file]));
+    set(item, "line", json_integer(call->line));
+    set(item, "gives", shared_gives(shared, call));
+    return item;
+}
+
 json_t *report_trace_json(const TraceResult *result, bool dispatch) {
     json_t *object = json_object();
     set(object, "recorded", json_string(result->symbolic ? "shapes" : "real tensors"));
@@ -73,36 +138,16 @@ json_t *report_trace_json(const TraceResult *result, bool dispatch) {
         set(object, "graph", graph_to_json(&result->graph, result->files, result->file_count));
         return object;
     }
+    Arena *arena = arena_new();
+    Shared shared = {.trace = &result->trace, .texts = table_new(arena)};
     json_t *calls = json_array();
-    for (size_t i = result->trace.forward_start; i < result->trace.call_count; i++) {
-        const TraceCall *call = &result->trace.calls[i];
-        json_t *item = json_object();
-        set(item, "call", json_string(trace_operator(&result->trace, call)));
-        set(item, "module",
-            call->module_call < 0
-                ? json_null()
-                : json_string(
-                      result->trace.modules[result->trace.module_calls[call->module_call].module].path));
-        set(item, "file",
-            call->file < 0 || (size_t)call->file >= result->file_count
-                ? json_null()
-                : json_string(result->files[call->file]));
-        set(item, "line", json_integer(call->line));
-        json_t *shapes = json_array();
-        for (size_t j = 0; j < call->give_count; j++) {
-            const TraceTensor *tensor = &result->trace.tensors[call->gives[j].number];
-            json_t *shape = json_array();
-            for (size_t k = 0; k < tensor->rank; k++)
-                json_array_append_new(shape, json_integer((json_int_t)tensor->shape[k]));
-            json_t *given = json_object();
-            set(given, "dtype", json_string(tensor->dtype));
-            set(given, "shape", shape);
-            json_array_append_new(shapes, given);
-        }
-        set(item, "gives", shapes);
-        json_array_append_new(calls, item);
-    }
+    for (size_t i = result->trace.forward_start; i < result->trace.call_count; i++)
+        json_array_append_new(calls, call_json(result, &result->trace.calls[i], &shared));
     set(object, "calls", calls);
+    for (size_t i = 0; i < shared.texts->count; i++)
+        json_decref(shared.texts->items[i].value);
+    json_decref(shared.gives);
+    arena_free(arena);
     return object;
 }
 

@@ -9,6 +9,7 @@ typedef struct Decoder {
     Arena *arena;
     Trace *trace;
     Table *operators; /* name -> index + 1 */
+    Table *words;     /* what stands in very many rows: a word's one copy */
     Error *error;
 } Decoder;
 
@@ -31,6 +32,23 @@ static const char *read_text(const Decoder *decoder, const json_t *json) {
     if (text == NULL || strlen(text) != json_string_length(json))
         return NULL;
     return arena_strndup(decoder->arena, text, json_string_length(json));
+}
+
+static const char *one_copy(const Decoder *decoder, const char *word) {
+    const char *known = table_get(decoder->words, word);
+    if (known == NULL) {
+        known = arena_strdup(decoder->arena, word);
+        table_put(decoder->words, word, (void *)(uintptr_t)known);
+    }
+    return known;
+}
+
+/* As read_text, where few different ones are expected. */
+static const char *read_word(const Decoder *decoder, const json_t *json) {
+    const char *text = json_string_value(json);
+    if (text == NULL || strlen(text) != json_string_length(json))
+        return NULL;
+    return one_copy(decoder, text);
 }
 
 static int64_t *read_numbers(const Decoder *decoder, const json_t *json, int64_t low) {
@@ -94,7 +112,7 @@ static Status decode_tensor(const Decoder *decoder, const json_t *json, size_t i
     if (!read_number(json_array_get(json, 0), 0, UINT32_MAX - 1, &storage))
         return refuse(decoder, "tensor", index, "its storage is no number");
     tensor->storage.number = (uint32_t)storage;
-    tensor->dtype = read_text(decoder, json_array_get(json, 1));
+    tensor->dtype = read_word(decoder, json_array_get(json, 1));
     const json_t *shape = json_array_get(json, 2), *stride = json_array_get(json, 3);
     tensor->rank = json_array_size(shape);
     tensor->shape = read_numbers(decoder, shape, 0);
@@ -102,7 +120,7 @@ static Status decode_tensor(const Decoder *decoder, const json_t *json, size_t i
     if (!json_is_array(shape) || json_array_size(stride) != tensor->rank || tensor->rank > LARGEST_RANK ||
         tensor->shape == NULL || tensor->stride == NULL)
         return refuse(decoder, "tensor", index, "its shape and strides don't fit together");
-    tensor->device = read_text(decoder, json_array_get(json, 5));
+    tensor->device = read_word(decoder, json_array_get(json, 5));
     if (tensor->dtype == NULL || tensor->device == NULL ||
         !read_number(json_array_get(json, 4), 0, INT64_MAX / 2, &tensor->offset))
         return refuse(decoder, "tensor", index, "its dtype, offset or device is missing");
@@ -169,16 +187,45 @@ static Status decode_module_call(const Decoder *decoder, const json_t *json, siz
                               .end = (size_t)end,
                               .file = call->file,
                               .line = call->line};
-    if (index > 0 && call->first < trace->module_calls[index - 1].first)
-        return refuse(decoder, "module call", index, "it does not stand in order of time");
-    if (parent != NO_NUMBER &&
-        (call->first < trace->module_calls[parent].first || call->end > trace->module_calls[parent].end))
-        return refuse(decoder, "module call", index, "it does not lie inside its parent");
     Value *const values[] = {&call->args, &call->kwargs, &call->output};
     for (size_t i = 0; i < COUNT_OF(values); i++)
         if (value_decode(decoder->arena, json_array_get(json, 4 + i), trace->tensor_count,
                          "trace, a module call", values[i], decoder->error) != STATUS_OK)
             return STATUS_ERROR;
+    return STATUS_OK;
+}
+
+/* Those in pieces stand in the order in which they ended, as [number, row]; the others have the numbers that
+ * are left, in order. */
+static Status decode_module_calls(const Decoder *decoder, Rows *rows) {
+    Trace *trace = decoder->trace;
+    bool *there = ARENA_ARRAY(decoder->arena, bool, rows->count);
+    size_t left = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        const json_t *row;
+        bool numbered = rows->next < rows->in_pieces;
+        if (rows_next(rows, &row, decoder->error) != STATUS_OK)
+            return STATUS_ERROR;
+        while (!numbered && there[left])
+            left++;
+        int64_t number = (int64_t)left;
+        if (numbered &&
+            (json_array_size(row) != 2 ||
+             !read_number(json_array_get(row, 0), 0, (int64_t)rows->count - 1, &number) || there[number]))
+            return refuse(decoder, "module call", i, "its number is none, or another's");
+        there[number] = true;
+        if (decode_module_call(decoder, numbered ? json_array_get(row, 1) : row, (size_t)number,
+                               &trace->module_calls[number]) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        const TraceModuleCall *call = &trace->module_calls[i];
+        if (i > 0 && call->first < trace->module_calls[i - 1].first)
+            return refuse(decoder, "module call", i, "it does not stand in order of time");
+        if (call->parent != NO_NUMBER && (call->first < trace->module_calls[call->parent].first ||
+                                          call->end > trace->module_calls[call->parent].end))
+            return refuse(decoder, "module call", i, "it does not lie inside its parent");
+    }
     return STATUS_OK;
 }
 
@@ -220,35 +267,6 @@ static Status decode_maker(const Decoder *decoder, const json_t *json, size_t in
     return STATUS_OK;
 }
 
-static size_t count_tensors(const Value *value) {
-    if (value->kind == VALUE_TENSOR)
-        return 1;
-    size_t count = 0;
-    if (value_is_container(value))
-        for (size_t i = 0; i < value->list.count; i++)
-            count += count_tensors(&value->list.items[i]);
-    return count;
-}
-
-static TensorId *list_tensors(const Value *value, TensorId *at) {
-    if (value->kind == VALUE_TENSOR)
-        *at++ = value->tensor;
-    else if (value_is_container(value))
-        for (size_t i = 0; i < value->list.count; i++)
-            at = list_tensors(&value->list.items[i], at);
-    return at;
-}
-
-TensorId *value_tensors(Arena *arena, const Value *values, size_t count, size_t *tensor_count) {
-    *tensor_count = 0;
-    for (size_t i = 0; i < count; i++)
-        *tensor_count += count_tensors(&values[i]);
-    TensorId *tensors = ARENA_ARRAY(arena, TensorId, *tensor_count), *at = tensors;
-    for (size_t i = 0; i < count; i++)
-        at = list_tensors(&values[i], at);
-    return tensors;
-}
-
 static Status decode_arguments(const Decoder *decoder, const json_t *json, size_t index, TraceCall *call) {
     const json_t *args = json_object_get(json, "a"), *kwargs = json_object_get(json, "k");
     if (!json_is_array(args) || (kwargs != NULL && !json_is_object(kwargs)))
@@ -267,7 +285,7 @@ static Status decode_arguments(const Decoder *decoder, const json_t *json, size_
     call->names = ARENA_ARRAY(decoder->arena, const char *, call->kwarg_count);
     void *at = json_object_iter((json_t *)(uintptr_t)kwargs);
     for (size_t i = 0; i < call->kwarg_count; i++) {
-        call->names[i] = arena_strdup(decoder->arena, json_object_iter_key(at));
+        call->names[i] = one_copy(decoder, json_object_iter_key(at));
         if (value_decode(decoder->arena, json_object_iter_value(at), tensor_count, "trace, an argument",
                          &call->kwargs[i], decoder->error) != STATUS_OK)
             return STATUS_ERROR;
@@ -387,50 +405,64 @@ static void list_state(const Decoder *decoder) {
     }
 }
 
-/* Decodes each item of an array with `decode_item`, into a table of its own. */
-#define DECODE_TABLE(decoder, json, items, count, decode_item)                                               \
-    for (size_t i = 0; i < (count); i++)                                                                     \
-        if (decode_item((decoder), json_array_get((json), i), i, &(items)[i]) != STATUS_OK)                  \
-            return STATUS_ERROR;
+typedef enum TraceTable { TENSORS, MODULES, MODULE_CALLS, MAKERS, CALLS, TABLE_COUNT } TraceTable;
 
-static Status decode_tables(const Decoder *decoder, const json_t *json) {
+/* Decodes each row of a table with `decode_item`, into `items`. */
+#define DECODE_TABLE(decoder, rows, items, decode_item)                                                      \
+    for (size_t i = 0; i < (rows)->count; i++) {                                                             \
+        const json_t *row;                                                                                   \
+        if (rows_next((rows), &row, (decoder)->error) != STATUS_OK ||                                        \
+            decode_item((decoder), row, i, &(items)[i]) != STATUS_OK)                                        \
+            return STATUS_ERROR;                                                                             \
+    }
+
+static Status decode_tables(const Decoder *decoder, Rows *tables) {
     Trace *trace = decoder->trace;
-    json_t *tensors, *modules, *module_calls, *makers, *calls;
-    const struct {
+    DECODE_TABLE(decoder, &tables[TENSORS], trace->tensors, decode_tensor)
+    number_storages(decoder);
+    DECODE_TABLE(decoder, &tables[MODULES], trace->modules, decode_module)
+    if (decode_module_calls(decoder, &tables[MODULE_CALLS]) != STATUS_OK)
+        return STATUS_ERROR;
+    DECODE_TABLE(decoder, &tables[MAKERS], trace->makers, decode_maker)
+    DECODE_TABLE(decoder, &tables[CALLS], trace->calls, decode_call)
+    return STATUS_OK;
+}
+
+static Status read_tables(const Decoder *decoder, const json_t *json, Bytes pieces) {
+    static const struct {
         const char *key;
-        json_t **array;
-        size_t *count;
-    } tables[] = {{"tensors", &tensors, &trace->tensor_count},
-                  {"modules", &modules, &trace->module_count},
-                  {"module_calls", &module_calls, &trace->module_call_count},
-                  {"makers", &makers, &trace->maker_count},
-                  {"calls", &calls, &trace->call_count}};
-    for (size_t i = 0; i < COUNT_OF(tables); i++) {
-        if (json_read_container(json, tables[i].key, JSON_ARRAY, tables[i].array, "trace", decoder->error) !=
+        char letter;
+    } NAMES[TABLE_COUNT] = {[TENSORS] = {"tensors", 't'},
+                            [MODULES] = {"modules", 'M'},
+                            [MODULE_CALLS] = {"module_calls", 'm'},
+                            [MAKERS] = {"makers", 'k'},
+                            [CALLS] = {"calls", 'c'}};
+    Trace *trace = decoder->trace;
+    Rows tables[TABLE_COUNT];
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        if (rows_open(&tables[i], json, NAMES[i].key, pieces, NAMES[i].letter, "trace", decoder->error) !=
             STATUS_OK)
             return STATUS_ERROR;
-        *tables[i].count = json_array_size(*tables[i].array);
-        if (*tables[i].count >= INT32_MAX)
-            return error_set(decoder->error, "trace", "", "\"%s\" is too long", tables[i].key);
-    }
+    trace->tensor_count = tables[TENSORS].count;
+    trace->module_count = tables[MODULES].count;
+    trace->module_call_count = tables[MODULE_CALLS].count;
+    trace->maker_count = tables[MAKERS].count;
+    trace->call_count = tables[CALLS].count;
     trace->tensors = ARENA_ARRAY(decoder->arena, TraceTensor, trace->tensor_count);
     trace->modules = ARENA_ARRAY(decoder->arena, TraceModule, trace->module_count);
     trace->module_calls = ARENA_ARRAY(decoder->arena, TraceModuleCall, trace->module_call_count);
     trace->makers = ARENA_ARRAY(decoder->arena, TraceMaker, trace->maker_count);
     trace->calls = ARENA_ARRAY(decoder->arena, TraceCall, trace->call_count);
-    DECODE_TABLE(decoder, tensors, trace->tensors, trace->tensor_count, decode_tensor)
-    number_storages(decoder);
-    DECODE_TABLE(decoder, modules, trace->modules, trace->module_count, decode_module)
-    DECODE_TABLE(decoder, module_calls, trace->module_calls, trace->module_call_count, decode_module_call)
-    DECODE_TABLE(decoder, makers, trace->makers, trace->maker_count, decode_maker)
-    DECODE_TABLE(decoder, calls, trace->calls, trace->call_count, decode_call)
-    return STATUS_OK;
+    Status status = decode_tables(decoder, tables);
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        rows_close(&tables[i]);
+    return status;
 }
 
-Status trace_decode(Arena *arena, const json_t *json, Trace *trace, Error *error) {
+Status trace_decode(Arena *arena, const json_t *json, Bytes pieces, Trace *trace, Error *error) {
     *trace = (Trace){0};
-    Decoder decoder = {arena, trace, table_new(arena), error};
-    if (decode_tables(&decoder, json) != STATUS_OK)
+    Decoder decoder = {arena, trace, table_new(arena), table_new(arena), error};
+    if (read_tables(&decoder, json, pieces) != STATUS_OK)
         return STATUS_ERROR;
     trace->operator_count = decoder.operators->count;
     trace->operators = ARENA_ARRAY(arena, const char *, trace->operator_count);
@@ -455,22 +487,4 @@ Status trace_decode(Arena *arena, const json_t *json, Trace *trace, Error *error
     list_state(&decoder);
     trace_mark_live(arena, trace);
     return STATUS_OK;
-}
-
-const char *trace_operator(const Trace *trace, const TraceCall *call) {
-    return trace->operators[call->operator_number];
-}
-
-const Value *trace_argument(const TraceCall *call, size_t position, const char *name) {
-    for (size_t i = 0; i < call->kwarg_count; i++)
-        if (strcmp(call->names[i], name) == 0)
-            return &call->kwargs[i];
-    return position < call->arg_count ? &call->args[position] : NULL;
-}
-
-bool trace_call_writes(const TraceCall *call, TensorId tensor) {
-    for (size_t i = 0; i < call->written_count; i++)
-        if (call->written[i].number == tensor.number)
-            return true;
-    return false;
 }

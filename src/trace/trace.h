@@ -84,6 +84,28 @@ void value_walk_tensors(Arena *arena, const Value *value, const char *prefix, Va
 /* The item of a container at a path's step: text for a dict or fields, NULL if absent. */
 const Value *value_field(const Value *value, const char *name);
 
+/* ---- Rows ---------------------------------------------------------------------------------
+ * A table of docs/protocol.md that may be very long: its first rows are in the pieces of a memory file
+ * ("Pieces"), the rest in the answer. One piece is decoded at a time. */
+typedef struct Rows {
+    const char *where, *key;
+    Bytes pieces;
+    char table;
+    const json_t *rest; /* of the answer; borrowed */
+    size_t count, in_pieces;
+    size_t next, next_in_piece,
+        at;        /* the row to come; in its piece; the byte at which the next piece begins */
+    json_t *piece; /* owned */
+} Rows;
+
+/* `key`: the table's name in `object`; `table`: its letter in pieces, which may be empty. What they announce
+ * is checked: `count` is bounded by their bytes. `where` and `pieces` live as long as the rows are read. */
+MUST_USE Status rows_open(Rows *rows, const json_t *object, const char *key, Bytes pieces, char table,
+                          const char *where, Error *error);
+/* The next of `count` rows; it lives until the one after it is asked for. */
+MUST_USE Status rows_next(Rows *rows, const json_t **row, Error *error);
+void rows_close(Rows *rows); /* however far it was read; twice does nothing */
+
 /* ---- Traces ------------------------------------------------------------------------------- */
 typedef struct StorageId { /* tensors with the same storage share memory */
     uint32_t number;
@@ -183,8 +205,8 @@ typedef struct Trace {
 } Trace;
 
 /* Decodes "A trace" of docs/protocol.md and checks every number in it: what comes back is consistent,
- * whatever the cell sent. Linear in its size. */
-MUST_USE Status trace_decode(Arena *arena, const json_t *json, Trace *trace, Error *error);
+ * whatever the cell sent. `pieces`: what it wrote to its memory file; may be empty. Linear in its size. */
+MUST_USE Status trace_decode(Arena *arena, const json_t *json, Bytes pieces, Trace *trace, Error *error);
 
 const char *trace_operator(const Trace *trace, const TraceCall *call);
 /* The keyword argument of that name, or the positional one at `position`; NULL if neither is there. */

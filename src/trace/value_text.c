@@ -128,7 +128,9 @@ static void walk_value(Walk *walk, const Value *value) {
 
 static void start_walk(Arena *arena, const Value *value, const char *prefix, bool tensors_only,
                        ValueVisitor *visit, void *context) {
-    Walk walk = {arena, text_new(arena), tensors_only, visit, context};
+    char few[256] = ""; /* of most paths: there may be millions of walks */
+    const Text path = {.arena = arena, .data = few, .capacity = sizeof few};
+    Walk walk = {arena, path, tensors_only, visit, context};
     text_add(&walk.path, prefix);
     walk_value(&walk, value);
 }

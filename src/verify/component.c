@@ -15,7 +15,7 @@ static Status prove_any_way(StepState *step, bool components, Error *error) {
         return STATUS_ERROR;
     if (step_prove_alone(step, &proved, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (proved || step->result->proof.recorded)
+    if (proved || step->result->proof.recorded || step->too_long)
         return STATUS_OK;
     if (step_describe(step, &go_on, error) != STATUS_OK ||
         step_assign_weights(step, &go_on, error) != STATUS_OK)
@@ -119,7 +119,7 @@ static Status trace_one(StepState *step, const Side *side, bool real, TraceResul
     if (step_load(step, side == &step->original ? "original" : "candidate", error) != STATUS_OK ||
         record_one(step, side, !real, &recording, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (recording.failure.failed && !real) {
+    if (recording.failure.failed && !recording.failure.too_long && !real) {
         result->not_symbolic = recording.failure.what;
         result->symbolic = false;
         recording_close(&recording);

@@ -337,8 +337,10 @@ static Status show(ComponentState *component, Shown *shown, Error *error) {
     if (take_init(component, &shown->inputs, error) != STATUS_OK ||
         record(component, &shown->inputs, false, shown, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (shown->recording.failure.failed && !shown->recording.failure.raised) {
-        component_raised(component, &shown->recording.failure); /* it hung or was killed: it would again */
+    if (shown->recording.failure.failed &&
+        (!shown->recording.failure.raised || shown->recording.failure.too_long)) {
+        /* It hung or was killed, or makes too many calls: it would again. */
+        component_raised(component, &shown->recording.failure);
         return STATUS_OK;
     }
     if (!shown->recording.failure.failed &&

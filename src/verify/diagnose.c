@@ -11,6 +11,7 @@ typedef struct Steps {
     const TraceCall **calls;
     const char **names; /* canonical */
     size_t count;
+    Table *counts; /* name -> how often */
 } Steps;
 
 static bool decides_result(OperatorClass class) {
@@ -25,24 +26,33 @@ static bool decides_result(OperatorClass class) {
     }
 }
 
+/* By operator's number. */
+static const char **canonical_names(Arena *arena, const Trace *trace) {
+    const char **names = ARENA_ARRAY(arena, const char *, trace->operator_count + 1);
+    for (size_t i = 0; i < trace->operator_count; i++)
+        names[i] = operator_canonical(arena, trace->operators[i]);
+    return names;
+}
+
 static Steps steps_of(Arena *arena, const Trace *trace) {
     Steps steps = {.calls = ARENA_ARRAY(arena, const TraceCall *, trace->call_count + 1),
-                   .names = ARENA_ARRAY(arena, const char *, trace->call_count + 1)};
+                   .names = ARENA_ARRAY(arena, const char *, trace->call_count + 1),
+                   .counts = table_new(arena)};
+    const char **canonical = canonical_names(arena, trace);
     for (size_t i = trace->forward_start; i < trace->call_count; i++) {
         const char *operator= trace_operator(trace, &trace->calls[i]);
         if (!trace->live_calls[i] || !decides_result(operator_class(operator)))
             continue;
+        const char *name = canonical[trace->calls[i].operator_number];
         steps.calls[steps.count] = &trace->calls[i];
-        steps.names[steps.count++] = operator_canonical(arena, operator);
+        steps.names[steps.count++] = name;
+        table_put(steps.counts, name, (void *)((uintptr_t)table_get(steps.counts, name) + 1));
     }
     return steps;
 }
 
 static size_t count_name(const Steps *steps, const char *name) {
-    size_t count = 0;
-    for (size_t i = 0; i < steps->count; i++)
-        count += strcmp(steps->names[i], name) == 0;
-    return count;
+    return (size_t)(uintptr_t)table_get(steps->counts, name);
 }
 
 Place call_place(const Program *program, const TraceCall *call) {
@@ -136,10 +146,10 @@ static void take_constant(Call *one, const Value *value) {
 
 static CallList calls_of(Arena *arena, const Trace *trace, const char *name) {
     CallList list = {0};
+    const char **canonical = canonical_names(arena, trace);
     for (size_t i = trace->forward_start; i < trace->call_count; i++) {
         const TraceCall *call = &trace->calls[i];
-        if (!trace->live_calls[i] ||
-            strcmp(operator_canonical(arena, trace_operator(trace, call)), name) != 0)
+        if (!trace->live_calls[i] || strcmp(canonical[call->operator_number], name) != 0)
             continue;
         Call *one = ARENA_PUSH(arena, &list);
         *one = (Call){.call = call};
@@ -154,6 +164,7 @@ static CallList calls_of(Arena *arena, const Trace *trace, const char *name) {
 }
 
 typedef bool CallEqual(const Call *a, const Call *b);
+typedef int CallOrder(const void *a, const void *b);
 
 static bool equal_constants(const Call *a, const Call *b) {
     for (size_t i = 0; i < a->constant_count; i++)
@@ -166,15 +177,77 @@ static bool equal_dtype(const Call *a, const Call *b) {
     return text_equal(a->dtype, b->dtype);
 }
 
-/* Pairs off equal calls. False if one of each side is left over, which then are `*a` and `*b`. */
-static bool pair_off(CallList *theirs, CallList *ours, CallEqual *equal, const Call **a, const Call **b) {
-    for (size_t i = 0; i < theirs->count; i++)
-        theirs->items[i].matched = false;
+/* Any order will do that tells all numbers apart. */
+static uint64_t bits_of(double real) {
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    return bits;
+}
+
+static int by_constant(const Value *a, const Value *b) {
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    if (a->kind != VALUE_FLOAT)
+        return strcmp(a->text.data, b->text.data);
+    return (bits_of(a->real) > bits_of(b->real)) - (bits_of(a->real) < bits_of(b->real));
+}
+
+/* Those of equal constants stand together, as they were called. */
+static int by_constants(const void *a, const void *b) {
+    const Call *const one = *(Call *const *)a, *const other = *(Call *const *)b;
+    int order = 0;
+    for (size_t i = 0; i < one->constant_count && i < other->constant_count && order == 0; i++)
+        order = by_constant(one->constants[i], other->constants[i]);
+    return order;
+}
+
+static int by_dtype(const void *a, const void *b) {
+    const char *one = (*(Call *const *)a)->dtype, *other = (*(Call *const *)b)->dtype;
+    return strcmp(one == NULL ? "" : one, other == NULL ? "" : other);
+}
+
+static Call **ordered_calls(Arena *arena, CallList *list, CallOrder *order) {
+    Call **calls = ARENA_ARRAY(arena, Call *, list->count + 1);
+    for (size_t i = 0; i < list->count; i++) {
+        list->items[i].matched = false;
+        calls[i] = &list->items[i];
+    }
+    if (list->count > 0)
+        qsort(calls, list->count, sizeof(Call *), order);
+    return calls;
+}
+
+/* Pairs off those that are the same to the last bit, which nearly all are. */
+static void pair_off_same(Arena *arena, CallList *theirs, CallList *ours, CallOrder *order,
+                          CallEqual *equal) {
+    Call **one = ordered_calls(arena, theirs, order), **other = ordered_calls(arena, ours, order);
+    for (size_t i = 0, j = 0; i < theirs->count && j < ours->count;) {
+        int way = order(&one[i], &other[j]);
+        if (way == 0 && equal(one[i], other[j]))
+            one[i]->matched = other[j]->matched = true;
+        i += way <= 0;
+        j += way >= 0;
+    }
+}
+
+/* Pairs off equal calls. False if one of each side is left over, which then are `*a` and `*b`; so many that
+ * are equal only within rounding are left that it would take long: true. */
+static bool pair_off(Arena *arena, CallList *theirs, CallList *ours, CallOrder *order, CallEqual *equal,
+                     const Call **a, const Call **b) {
+    enum { MOST_HELD = 100000000 };
     *a = *b = NULL;
+    pair_off_same(arena, theirs, ours, order, equal);
+    size_t held = 0, first = 0;
     for (size_t i = 0; i < ours->count; i++) {
-        size_t j = 0;
-        while (j < theirs->count && (theirs->items[j].matched || !equal(&theirs->items[j], &ours->items[i])))
-            j++;
+        if (ours->items[i].matched)
+            continue;
+        while (first < theirs->count && theirs->items[first].matched)
+            first++;
+        size_t j = first;
+        for (; j < theirs->count && (theirs->items[j].matched || !equal(&theirs->items[j], &ours->items[i]));
+             j++)
+            if (++held > MOST_HELD)
+                return true;
         if (j < theirs->count)
             theirs->items[j].matched = true;
         else if (*b == NULL)
@@ -216,9 +289,10 @@ static bool unordered_difference(Arena *arena, const Program *original_program, 
                                  const Program *candidate_program, const Trace *candidate,
                                  Diagnosis *diagnosis) {
     Table *seen = table_new(arena);
+    const char **canonical = canonical_names(arena, original);
     for (size_t i = original->forward_start; i < original->call_count; i++) {
         const char *operator= trace_operator(original, &original->calls[i]);
-        const char *name = operator_canonical(arena, operator);
+        const char *name = canonical[original->calls[i].operator_number];
         OperatorClass class = operator_class(operator);
         if (!original->live_calls[i] || table_has(seen, name) ||
             !(has_own_constants(class, name) || has_precision(class)))
@@ -229,9 +303,10 @@ static bool unordered_difference(Arena *arena, const Program *original_program, 
         if (theirs.count != ours.count)
             continue;
         bool constant = has_own_constants(class, name) && are_alike(&theirs, &ours) &&
-                        !pair_off(&theirs, &ours, equal_constants, &a, &b);
-        if (!constant && (!has_precision(class) || pair_off(&theirs, &ours, equal_dtype, &a, &b) ||
-                          a->dtype == NULL || b->dtype == NULL))
+                        !pair_off(arena, &theirs, &ours, by_constants, equal_constants, &a, &b);
+        if (!constant &&
+            (!has_precision(class) || pair_off(arena, &theirs, &ours, by_dtype, equal_dtype, &a, &b) ||
+             a->dtype == NULL || b->dtype == NULL))
             continue;
         size_t c = 0;
         while (constant && same_constant(a->constants[c], b->constants[c]))
@@ -276,11 +351,12 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
                          const Assignment *assignment, Diagnosis *diagnosis) {
     Steps theirs = steps_of(arena, original), ours = steps_of(arena, candidate);
     diagnosis->rule = RULE_NUMBERS_CONSTANT;
-    for (size_t i = 0; same_operators(&theirs, &ours) && i < theirs.count; i++) {
+    const bool in_step = same_operators(&theirs, &ours);
+    for (size_t i = 0; in_step && i < theirs.count; i++) {
         const Value *a, *b;
         if (!other_constant(theirs.calls[i], ours.calls[i], &a, &b))
             continue;
-        if (same_terms(arena, original, candidate, assignment))
+        if (same_terms(original, candidate, assignment))
             break; /* independent branches in another order */
         Place place = call_place(candidate_program, ours.calls[i]);
         diagnosis->what = arena_printf(

@@ -25,8 +25,11 @@ typedef struct Taken {
 static Status decode(StepState *step, Work *work, const PairRequest *request, const json_t *done,
                      Taken *taken, Error *error) {
     Status status = run_outputs_decode(step->arena, work, done, taken->outputs, taken->file, error);
+    Bytes pieces;
     if (status == STATUS_OK && request->trace)
-        status = trace_decode(step->arena, json_object_get(done, "trace"), taken->trace, error);
+        status = work_pieces(work, &pieces, error);
+    if (status == STATUS_OK && request->trace)
+        status = trace_decode(step->arena, json_object_get(done, "trace"), pieces, taken->trace, error);
     if (status == STATUS_OK && request->values > 0)
         status =
             run_values_decode(step->arena, work, done, taken->trace, request->values, taken->values, error);

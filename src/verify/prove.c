@@ -198,6 +198,7 @@ static bool could_be_recorded(StepState *step, const Recordings *recordings) {
     proof->recorded = !failure->failed;
     if (proof->recorded)
         return true;
+    step->too_long = failure->too_long;
     proof->why_not = arena_printf(step->arena, "the %s could not be recorded %s%s: %s",
                                   recordings->original.failure.failed ? "original" : "refactored model",
                                   proof->symbolic ? "on shapes alone" : "on real tensors",

@@ -110,15 +110,16 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
 
 static Status take_sections(Arena *arena, const RecordInputs *inputs, const json_t *done,
                             Recording *recording, const char *where, Error *error) {
-    json_t *sections, *whole, *events;
+    json_t *sections, *whole;
+    size_t event_count;
     if (json_read_container(done, "sections", JSON_ARRAY, &sections, where, error) != STATUS_OK ||
         json_read_container(done, "recording", JSON_OBJECT, &whole, where, error) != STATUS_OK ||
-        json_read_container(whole, "events", JSON_ARRAY, &events, where, error) != STATUS_OK)
+        recording_event_count(whole, recording->pieces, &event_count, error) != STATUS_OK)
         return STATUS_ERROR;
     for (size_t i = 0; i < json_array_size(sections); i++) {
         size_t before = recording->call_count == 0 ? 0 : recording->calls[recording->call_count - 1].end;
-        if (take_section(arena, inputs, json_array_get(sections, i), before, json_array_size(events),
-                         recording, where, error) != STATUS_OK)
+        if (take_section(arena, inputs, json_array_get(sections, i), before, event_count, recording, where,
+                         error) != STATUS_OK)
             return STATUS_ERROR;
     }
     const Section *sample = &recording->sections[SECTION_SAMPLE];
@@ -129,8 +130,8 @@ static Status take_sections(Arena *arena, const RecordInputs *inputs, const json
 
 Status recording_graphs(Arena *arena, GraphLabels *labels, const Recording *recording, Graph *graphs,
                         Error *error) {
-    return graph_build_calls(arena, labels, json_object_get(recording->done, "recording"), recording->calls,
-                             recording->call_count, &recording->trace, graphs, error);
+    return graph_build_calls(arena, labels, json_object_get(recording->done, "recording"), recording->pieces,
+                             recording->calls, recording->call_count, &recording->trace, graphs, error);
 }
 
 Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Recording *recording,
@@ -141,8 +142,12 @@ Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Re
     recording->seconds = seconds_now() - start;
     const char *where = work->side->role;
     if (status == STATUS_OK && recording->done != NULL) {
-        status =
-            trace_decode(step->arena, json_object_get(recording->done, "trace"), &recording->trace, error);
+        status = work_pieces(work, &recording->pieces, error);
+        recording->file = work->recording;
+        work->recording = NULL;
+        if (status == STATUS_OK)
+            status = trace_decode(step->arena, json_object_get(recording->done, "trace"), recording->pieces,
+                                  &recording->trace, error);
         if (status == STATUS_OK)
             status = take_sections(step->arena, inputs, recording->done, recording, where, error);
         if (status == STATUS_OK && description != NULL) {
@@ -157,6 +162,9 @@ Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Re
 void recording_close(Recording *recording) {
     json_decref(recording->done);
     recording->done = NULL;
+    memory_file_close(recording->file);
+    recording->file = NULL;
+    recording->pieces = (Bytes){0};
 }
 
 Status own_inputs_finish(StepState *step, Work *work, Description *description, CellFailure *failure,

@@ -25,8 +25,10 @@ typedef struct Section {
 } Section;
 
 typedef struct Recording {
-    json_t *done; /* owned */
-    Trace trace;  /* of the sample's call */
+    json_t *done;     /* owned */
+    MemoryFile *file; /* owned: what `pieces` are in */
+    Bytes pieces;
+    Trace trace; /* of the sample's call */
     Section sections[SECTION_COUNT];
     GraphCall calls[SECTION_COUNT]; /* those that are there, in order */
     size_t call_count;

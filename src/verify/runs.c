@@ -97,6 +97,13 @@ static Status new_file(Arena *arena, Work *work, const char *name, Error *error)
     return memory_file_new(arena, name, &work->files[work->file_count++], error);
 }
 
+static Status new_recording(Arena *arena, Work *work, Error *error) {
+    Status status = new_file(arena, work, "recording", error);
+    if (status == STATUS_OK)
+        work->recording = work->files[work->file_count - 1];
+    return status;
+}
+
 static json_t *work_json(const RunSettings *settings, const Side *side, const char *kind, uint64_t seed,
                          bool initialise) {
     json_t *json = json_object();
@@ -160,7 +167,8 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     lend_init(work, request->init);
     if (new_file(arena, work, "outputs", error) != STATUS_OK ||
         (request->repeat && new_file(arena, work, "repeat", error) != STATUS_OK) ||
-        (request->values > 0 && new_file(arena, work, "values", error) != STATUS_OK))
+        (request->values > 0 && new_file(arena, work, "values", error) != STATUS_OK) ||
+        (request->trace && new_recording(arena, work, error) != STATUS_OK))
         return STATUS_ERROR;
     return start(settings, work, error);
 }
@@ -182,7 +190,8 @@ Status work_record(Arena *arena, const RunSettings *settings, const Side *side, 
         work->files[work->file_count++] = request->weights_file;
     else if (new_file(arena, work, "weights", error) != STATUS_OK)
         return STATUS_ERROR;
-    if (new_file(arena, work, "outputs", error) != STATUS_OK)
+    if (new_file(arena, work, "outputs", error) != STATUS_OK ||
+        new_recording(arena, work, error) != STATUS_OK)
         return STATUS_ERROR;
     return start(settings, work, error);
 }
@@ -240,6 +249,7 @@ Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, 
         failure->stage = arena_strdup(arena, cause->stage);
         failure->place = failure_place(work->side, cause);
         failure->module = cause->module == NULL ? NULL : arena_strdup(arena, cause->module);
+        failure->too_long = strcmp(cause->type, "TooLong") == 0;
         failure->what = arena_printf(arena, "%s: %s", cause->type, cause->message);
         return STATUS_OK;
     }
@@ -250,7 +260,14 @@ Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, 
     return STATUS_OK;
 }
 
+Status work_pieces(const Work *work, Bytes *pieces, Error *error) {
+    *pieces = (Bytes){0};
+    return work->recording == NULL ? STATUS_OK : memory_file_map(work->recording, pieces, error);
+}
+
 void work_close(Work *work) {
+    memory_file_close(work->recording);
+    work->recording = NULL;
     if (work->cell != NULL)
         cell_free(work->cell);
     work->cell = NULL;

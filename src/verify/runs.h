@@ -59,6 +59,7 @@ typedef struct CellFailure {
     bool failed;
     bool raised; /* user code raised an exception; otherwise it was killed, hung, left... */
     const char *stage;
+    bool too_long;    /* it makes more calls than a recording holds */
     const char *what; /* one sentence */
     Place place;      /* the innermost line of the user's */
     const char *module;
@@ -70,6 +71,7 @@ typedef struct Work {
     json_t *work;
     MemoryFile *files[8];
     size_t file_count;
+    MemoryFile *recording; /* pieces of the trace and the recording; closed by work_close, unless taken */
     Cell *cell;
     uint64_t peak; /* bytes of memory that it took, the interpreter's included; set by work_wait */
 } Work;
@@ -109,6 +111,8 @@ MUST_USE Status work_inputs(Arena *arena, const RunSettings *settings, const Sid
 MUST_USE Status inputs_decode(Work *work, json_t *done, Description *description, Error *error);
 /* Waits; a cell that failed is no error but a CellFailure. `done` is a new reference, NULL if it failed. */
 MUST_USE Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, Error *error);
+/* The pieces that the cell wrote (docs/protocol.md, "Pieces"); they live until the file is closed. */
+MUST_USE Status work_pieces(const Work *work, Bytes *pieces, Error *error);
 void work_close(Work *work); /* frees the cell; memory files stay with whoever took them */
 
 /* Decodes what a `describe` sent; takes the memory files from `work`. */

@@ -40,6 +40,7 @@ struct StepState {
     bool has_map;
     bool has_traces;
     bool looked_for_departure;       /* once a step is enough */
+    bool too_long;                   /* a side makes more calls than a recording holds */
     const ComposedProgram *composed; /* NULL: options->refactored is the candidate */
     bool recorded; /* what follows holds: of the sample's call, the last that was recorded */
     Trace original_recorded, candidate_recorded;

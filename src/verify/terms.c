@@ -192,13 +192,16 @@ static void collect(Walk *walk) {
         qsort(walk->decided.items, walk->decided.count, sizeof *walk->decided.items, compare_sizes);
 }
 
-bool same_terms(Arena *arena, const Trace *original, const Trace *candidate, const Assignment *assignment) {
+bool same_terms(const Trace *original, const Trace *candidate, const Assignment *assignment) {
+    Arena *arena = arena_new();
     Terms terms = {arena, table_new(arena)};
     Walk theirs = {.terms = &terms, .trace = original, .assignment = assignment};
     Walk ours = {.terms = &terms, .trace = candidate, .assignment = assignment, .is_candidate = true};
     collect(&theirs);
     collect(&ours);
-    return theirs.decided.count == ours.decided.count && theirs.decided.count > 0 &&
-           memcmp(theirs.decided.items, ours.decided.items,
-                  ours.decided.count * sizeof *ours.decided.items) == 0;
+    bool same = theirs.decided.count == ours.decided.count && theirs.decided.count > 0 &&
+                memcmp(theirs.decided.items, ours.decided.items,
+                       ours.decided.count * sizeof *ours.decided.items) == 0;
+    arena_free(arena);
+    return same;
 }

@@ -80,7 +80,7 @@ typedef struct Diagnosis {
 bool is_definite(const Value *value);
 /* Whether both sides do the same with every constant, to the same values, in whatever order. False where it
  * is not clear. */
-bool same_terms(Arena *arena, const Trace *original, const Trace *candidate, const Assignment *assignment);
+bool same_terms(const Trace *original, const Trace *candidate, const Assignment *assignment);
 /* The same operators, but one of them with another constant or in another dtype: a difference whatever the
  * numbers say (soundness 14). */
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,

@@ -31,7 +31,7 @@ static void fuzz_trace(Arena *arena, Bytes bytes, const json_t *json) {
     (void)bytes;
     Error error;
     Trace trace;
-    if (trace_decode(arena, json, &trace, &error) != STATUS_OK)
+    if (trace_decode(arena, json, (Bytes){0}, &trace, &error) != STATUS_OK)
         return;
     Text text = text_new(arena);
     trace_print(&trace, NULL, 0, &text);
@@ -67,7 +67,7 @@ static void fuzz_recording(Arena *arena, Bytes bytes, const json_t *json) {
     (void)bytes;
     Error error;
     Graph graph;
-    if (graph_build(arena, graph_labels_new(arena), json, NULL, &graph, &error) != STATUS_OK)
+    if (graph_build(arena, graph_labels_new(arena), json, (Bytes){0}, NULL, &graph, &error) != STATUS_OK)
         return;
     Patterns *patterns;
     PatternMatch *matches;
@@ -77,6 +77,26 @@ static void fuzz_recording(Arena *arena, Bytes bytes, const json_t *json) {
     (void)graph_unify(arena, &graph, &graph, &rules);
     if (patterns_parse(arena, NULL, (Bytes){0}, &patterns, &error) == STATUS_OK)
         (void)patterns_match(arena, patterns, &graph, &matches);
+}
+
+/* {"trace", "recording"}, a NUL, and the pieces of both. */
+static void fuzz_pieces(Arena *arena, Bytes bytes, const json_t *json) {
+    (void)json;
+    const size_t length = strlen((const char *)bytes.data);
+    const Bytes pieces =
+        length < bytes.size ? (Bytes){bytes.data + length + 1, bytes.size - length - 1} : (Bytes){0};
+    json_error_t problem;
+    json_t *object = json_loadb((const char *)bytes.data, length, 0, &problem);
+    Error error;
+    Trace trace;
+    Graph graph;
+    Text text = text_new(arena);
+    if (trace_decode(arena, json_object_get(object, "trace"), pieces, &trace, &error) == STATUS_OK)
+        trace_print(&trace, NULL, 0, &text);
+    if (graph_build(arena, graph_labels_new(arena), json_object_get(object, "recording"), pieces, NULL,
+                    &graph, &error) == STATUS_OK)
+        graph_print(&graph, NULL, 0, GRAPH_TEXT, &text);
+    json_decref(object);
 }
 
 static void fuzz_tree(Arena *arena, Bytes bytes, const json_t *json) {
@@ -122,9 +142,10 @@ static const struct {
     char letter;
     bool json;
     Target *run;
-} TARGETS[] = {{'v', true, fuzz_value},       {'t', true, fuzz_trace},     {'r', true, fuzz_recording},
-               {'w', true, fuzz_values},      {'s', true, fuzz_tree},      {'d', true, fuzz_state},
-               {'m', false, fuzz_weight_map}, {'p', false, fuzz_patterns}, {'k', false, fuzz_kernel_name}};
+} TARGETS[] = {{'v', true, fuzz_value},       {'t', true, fuzz_trace},       {'r', true, fuzz_recording},
+               {'w', true, fuzz_values},      {'s', true, fuzz_tree},        {'d', true, fuzz_state},
+               {'P', false, fuzz_pieces},     {'m', false, fuzz_weight_map}, {'p', false, fuzz_patterns},
+               {'k', false, fuzz_kernel_name}};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)

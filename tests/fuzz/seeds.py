@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import sys
 
 import torch
@@ -58,6 +59,18 @@ def write(name, letter, text):
         file.write(letter + text)
 
 
+def write_pieces(recording, trace):
+    """Both with the first rows of their long tables in pieces."""
+    data = b""
+    for letter, part, key in ((b"t", trace, "tensors"), (b"m", trace, "module_calls"), (b"k", trace, "makers"), (b"c", trace, "calls"),
+                              (b"n", recording, "tensors"), (b"e", recording, "events")):
+        rows, part[key] = part[key][:3], part[key][3:]
+        body = compact([[i, row] for i, row in enumerate(rows)] if letter == b"m" else rows).encode()
+        data += struct.pack("<4sII", letter, len(rows), len(body)) + body
+    with open(os.path.join(HERE, "seeds", "pieces"), "wb") as file:
+        file.write(b"P" + compact({"trace": trace, "recording": recording}).encode() + b"\0" + data)
+
+
 def compact(value):
     return json.dumps(value, separators=(",", ":"))
 
@@ -68,6 +81,7 @@ def main():
         write("recording_" + kind.__name__.lower(), "r", compact(recording))
         write("trace_" + kind.__name__.lower(), "t", compact(trace))
     write("values", "w", compact(run_with_values(Small, torch.randn(4, 4))))
+    write_pieces(recording, trace)
     source = "import torch\n\n\nclass Model:\n    def forward(self, x: int = 3, *a, **k):\n        return [f'{x}' for x in a if x @ 2]\n"
     write("tree", "s", compact(syntax.parse(source.encode(), "main.py")))
     write("value", "v", compact({"d": [["a", {"l": [1, {"f": "0x1.8p+1"}, {"T": 2}, None, True]}], ["b", {"t": [{"s": [1, 2]}]}]]}))

@@ -114,7 +114,7 @@ class Program:
         trial = described["trials"][trial]
         self.outputs = memory_file()
         files = {"bundle": self.bundle, "weights": owner.files["weights"], "inputs": owner.files["inputs"],
-                 "outputs": self.outputs}
+                 "outputs": self.outputs, "recording": memory_file()}
         if values:
             self.values = files["values"] = memory_file()
         return self.probe.cell({"kind": "run", "program": self.program, "seed": seed, "construct_seed": 42, "init": None,

@@ -65,7 +65,7 @@ static bool build(Arena *arena, const json_t *row, const char *side, GraphLabels
     char calls_key[64];
     snprintf(calls_key, sizeof calls_key, "%s_calls", side);
     Error error;
-    if (graph_build(arena, labels, json_object_get(row, side), NULL, graph, &error) == STATUS_OK)
+    if (graph_build(arena, labels, json_object_get(row, side), (Bytes){0}, NULL, graph, &error) == STATUS_OK)
         return true;
     printf("FAILED  %s: the %s gives no graph: %s\n", json_string_value(json_object_get(row, "id")), side,
            error_line(arena, &error));

@@ -85,7 +85,7 @@ static Run *run_of(Arena *arena, const Call *calls, size_t count, int output) {
     Error error = {0};
     json_t *json = json_loads(trace_text(arena, calls, count, output), 0, NULL);
     assert_non_null(json);
-    if (trace_decode(arena, json, &run->trace, &error) != STATUS_OK)
+    if (trace_decode(arena, json, (Bytes){0}, &run->trace, &error) != STATUS_OK)
         fail_msg("%s", error_line(arena, &error));
     json_decref(json);
     run->file = ARENA_ARRAY(arena, uint8_t, (count + 1) * PLACE);

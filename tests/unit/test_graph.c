@@ -296,7 +296,8 @@ static Status build_parts(Built *built, const char *tensors, const char *events,
     text_add(&text, outputs);
     text_add(&text, ", 'kept': {'d': []}}");
     built->json = parse(text.data);
-    Status status = graph_build(built->arena, built->labels, built->json, NULL, &built->graph, &built->error);
+    Status status =
+        graph_build(built->arena, built->labels, built->json, (Bytes){0}, NULL, &built->graph, &built->error);
     json_decref(built->json);
     return status;
 }
@@ -587,7 +588,8 @@ static void hostile_recordings_are_refused(void **state) {
     for (size_t i = 0; i < COUNT_OF(WHOLE); i++) {
         Built built = start();
         json_t *json = parse(WHOLE[i]);
-        if (graph_build(built.arena, built.labels, json, NULL, &built.graph, &built.error) == STATUS_OK)
+        if (graph_build(built.arena, built.labels, json, (Bytes){0}, NULL, &built.graph, &built.error) ==
+            STATUS_OK)
             fail_msg("accepted %s", WHOLE[i]);
         json_decref(json);
         arena_free(built.arena);

@@ -37,7 +37,7 @@ static const Program *program(Arena *arena) {
 static void read_trace(Arena *arena, const char *text, Trace *trace) {
     Error error = {0};
     json_t *json = trace_of_text(arena, text);
-    if (trace_decode(arena, json, trace, &error) != STATUS_OK)
+    if (trace_decode(arena, json, (Bytes){0}, trace, &error) != STATUS_OK)
         fail_msg("%s", error_line(arena, &error));
     json_decref(json);
 }

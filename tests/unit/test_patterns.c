@@ -161,7 +161,7 @@ static const char *names(Drawn *drawing, int output, const char *patterns) {
     Graph graph;
     Error error;
     assert_non_null(json);
-    if (graph_build(arena, graph_labels_new(arena), json, NULL, &graph, &error) != STATUS_OK)
+    if (graph_build(arena, graph_labels_new(arena), json, (Bytes){0}, NULL, &graph, &error) != STATUS_OK)
         fail_msg("%s", error_line(arena, &error));
     json_decref(json);
     PatternMatch *matches;

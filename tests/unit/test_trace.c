@@ -1,4 +1,5 @@
 /* The trace room: values, decoding, what depends on what. */
+#include "pieces.h"
 #include "trace.h"
 
 #include <setjmp.h>
@@ -162,7 +163,7 @@ static void a_trace_is_decoded(void **state) {
     Error error = {0};
     Trace trace;
     json_t *json = parse(SMALL);
-    if (trace_decode(arena, json, &trace, &error) != STATUS_OK)
+    if (trace_decode(arena, json, (Bytes){0}, &trace, &error) != STATUS_OK)
         fail_msg("%s", error_line(arena, &error));
     json_decref(json);
     assert_int_equal(trace.forward_start, 1);
@@ -200,6 +201,67 @@ static void a_trace_is_decoded(void **state) {
     arena_free(arena);
 }
 
+static const struct {
+    const char *key;
+    char letter;
+} TABLES[] = {{"tensors", 't'}, {"calls", 'c'}, {"module_calls", 'm'}, {"makers", 'k'}};
+
+/* The text of a trace whose tables are in pieces of `at_once` rows but for the last `left`. */
+static const char *print_pieces(Arena *arena, size_t at_once, size_t left) {
+    json_t *json = parse(SMALL);
+    Text pieces = text_new(arena), text = text_new(arena);
+    for (size_t i = 0; i < COUNT_OF(TABLES); i++)
+        pieces_take(&pieces, json, TABLES[i].key, TABLES[i].letter, at_once, left);
+    Trace trace;
+    Error error = {0};
+    if (trace_decode(arena, json, pieces_bytes(&pieces), &trace, &error) != STATUS_OK)
+        fail_msg("%s", error_line(arena, &error));
+    json_decref(json);
+    trace_print(&trace, NULL, 0, &text);
+    for (size_t i = 0; i < trace.module_call_count; i++)
+        text_printf(&text, "%zu in %d: %zu to %zu\n", trace.module_calls[i].module,
+                    (int)trace.module_calls[i].parent, trace.module_calls[i].first,
+                    trace.module_calls[i].end);
+    return text.data;
+}
+
+static void a_trace_in_pieces_is_the_same(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    const char *whole = print_pieces(arena, 1, 1000);
+    for (size_t at_once = 1; at_once < 4; at_once++)
+        for (size_t left = 0; left < 3; left++)
+            assert_string_equal(print_pieces(arena, at_once, left), whole);
+    arena_free(arena);
+}
+
+/* Module calls whose numbers are none, another's, or given twice; a piece that is cut off. */
+static void wrong_pieces_are_refused(void **state) {
+    (void)state;
+    static const char *const BODIES[] = {
+        "[[2, [0, -1, 0, 0, null, null, null, [0, 1]]]]",
+        "[[-1, [0, -1, 0, 0, null, null, null, [0, 1]]]]",
+        "[[0]]",
+        "[[0, 5]]",
+        "[[0, [0,-1,1,8,null,null,null,[0,1]]], [0, [0,-1,1,8,null,null,null,[0,1]]]]",
+        "{}",
+        "[",
+        "[]"};
+    Arena *arena = arena_new();
+    for (size_t i = 0; i < COUNT_OF(BODIES); i++)
+        for (size_t rows = 1; rows < 3; rows++) {
+            json_t *json = parse(SMALL);
+            Text pieces = text_new(arena);
+            piece_add(&pieces, 'm', rows, BODIES[i]);
+            Trace trace;
+            Error error = {0};
+            if (trace_decode(arena, json, pieces_bytes(&pieces), &trace, &error) == STATUS_OK)
+                fail_msg("accepted %s", BODIES[i]);
+            json_decref(json);
+        }
+    arena_free(arena);
+}
+
 /* One thing in SMALL replaced by another must be refused. */
 static void wrong_traces_are_refused(void **state) {
     (void)state;
@@ -234,7 +296,7 @@ static void wrong_traces_are_refused(void **state) {
         json_t *json = parse(text);
         Trace trace;
         Error error = {0};
-        if (trace_decode(arena, json, &trace, &error) == STATUS_OK)
+        if (trace_decode(arena, json, (Bytes){0}, &trace, &error) == STATUS_OK)
             fail_msg("accepted %s", WRONG[i].to);
         json_decref(json);
     }
@@ -249,7 +311,7 @@ static void an_origin_that_no_call_shows_is_unknown(void **state) {
         parse(arena_printf(arena, "%.*s['call', 2]%s", (int)(at - SMALL), SMALL, at + strlen("['call', 3]")));
     Trace trace;
     Error error = {0};
-    assert_int_equal(trace_decode(arena, json, &trace, &error), STATUS_OK);
+    assert_int_equal(trace_decode(arena, json, (Bytes){0}, &trace, &error), STATUS_OK);
     assert_int_equal(trace.tensors[6].origin, ORIGIN_UNKNOWN);
     json_decref(json);
     arena_free(arena);
@@ -299,7 +361,7 @@ static void mutated_traces_never_crash(void **state) {
             mutate(json, &random);
         Trace trace;
         Error error = {0};
-        if (trace_decode(arena, json, &trace, &error) == STATUS_OK) {
+        if (trace_decode(arena, json, (Bytes){0}, &trace, &error) == STATUS_OK) {
             Text text = text_new(arena);
             trace_print(&trace, NULL, 0, &text);
             UnknownOrigin *unknown;
@@ -321,6 +383,8 @@ int main(void) {
         cmocka_unit_test(tensors_are_named_by_path),
         cmocka_unit_test(wrong_values_are_refused),
         cmocka_unit_test(a_trace_is_decoded),
+        cmocka_unit_test(a_trace_in_pieces_is_the_same),
+        cmocka_unit_test(wrong_pieces_are_refused),
         cmocka_unit_test(wrong_traces_are_refused),
         cmocka_unit_test(an_origin_that_no_call_shows_is_unknown),
         cmocka_unit_test(mutated_traces_never_crash),
