@@ -251,8 +251,15 @@ static Status take_state(Builder *builder, const json_t *event) {
         strcmp(store_at(&builder->store, term)->key, keys[0]) != 0; /* forward has changed what there is */
     GraphState *state = arena_push(builder->arena, &graph->states, &graph->state_count,
                                    &builder->state_capacity, sizeof *state);
-    *state = (GraphState){
-        .keys = keys, .key_count = count, .buffer = buffer, .known = known, .initial = initial, .term = term};
+    TermInfo *info = &builder->store.infos[term.number];
+    if (initial.number != term.number) /* else nothing was written since the call before */
+        info->initial = initial;
+    *state = (GraphState){.keys = keys,
+                          .key_count = count,
+                          .buffer = buffer,
+                          .known = known,
+                          .initial = info->initial,
+                          .term = term};
     if (overlaps)
         memory_place(memory, number,
                      store_unknown(&builder->store, layout->dtype, layout->shape, layout->rank));

@@ -128,6 +128,7 @@ typedef struct TermInfo {
     int64_t covered, highest;
     uint32_t depth;
     uint64_t hash;
+    TermId initial; /* STATE: what it held before the first call of forward */
 } TermInfo;
 
 typedef struct Store {

@@ -138,13 +138,66 @@ typedef struct CallList {
     size_t count, capacity;
 } CallList;
 
+/* Arguments that are numbers even where they are spelled as integers: no size, dimension or index. */
+static const struct {
+    const char *operator, * name;
+    size_t position;
+} NUMBERS[] = {{"masked_fill", "value", 2},
+               {"full", "fill_value", 1},
+               {"full_like", "fill_value", 1},
+               {"new_full", "fill_value", 2},
+               {"clamp", "min", 1},
+               {"clamp", "max", 2},
+               {"clamp_min", "min", 1},
+               {"clamp_max", "max", 1},
+               {"hardtanh", "min_val", 1},
+               {"hardtanh", "max_val", 2},
+               {"leaky_relu", "negative_slope", 1},
+               {"threshold", "threshold", 1},
+               {"threshold", "value", 2},
+               {"elu", "alpha", 1},
+               {"celu", "alpha", 1}};
+
+static const Value *as_number(Arena *arena, const Value *value) {
+    if (value->kind != VALUE_INT)
+        return value;
+    Value *number = ARENA_NEW(arena, Value);
+    *number = (Value){.kind = VALUE_FLOAT, .real = (double)value->integer};
+    return number;
+}
+
 static void take_constant(Call *one, const Value *value) {
     if ((value->kind == VALUE_FLOAT || value->kind == VALUE_STR) &&
         one->constant_count < COUNT_OF(one->constants))
         one->constants[one->constant_count++] = value;
 }
 
-static CallList calls_of(Arena *arena, const Trace *trace, const char *name) {
+static bool takes_numbers(const char *name) {
+    for (size_t i = 0; i < COUNT_OF(NUMBERS); i++)
+        if (strcmp(NUMBERS[i].operator, name) == 0)
+            return true;
+    return false;
+}
+
+static void take_constants(Arena *arena, Call *one, const char *name, bool integers) {
+    const TraceCall *call = one->call;
+    for (size_t i = 0; i < COUNT_OF(NUMBERS); i++) {
+        const Value *value = strcmp(NUMBERS[i].operator, name) == 0
+                                 ? trace_argument(call, NUMBERS[i].position, NUMBERS[i].name)
+                                 : NULL;
+        if (value != NULL)
+            take_constant(one, as_number(arena, value));
+    }
+    if (takes_numbers(name))
+        return;
+    for (size_t a = 0; a < call->arg_count; a++)
+        take_constant(one, integers ? as_number(arena, &call->args[a]) : &call->args[a]);
+    for (size_t k = 0; k < call->kwarg_count; k++)
+        take_constant(one, integers ? as_number(arena, &call->kwargs[k]) : &call->kwargs[k]);
+}
+
+/* `integers`: all that are given are numbers. */
+static CallList calls_of(Arena *arena, const Trace *trace, const char *name, bool integers) {
     CallList list = {0};
     const char **canonical = canonical_names(arena, trace);
     for (size_t i = trace->forward_start; i < trace->call_count; i++) {
@@ -153,10 +206,7 @@ static CallList calls_of(Arena *arena, const Trace *trace, const char *name) {
             continue;
         Call *one = ARENA_PUSH(arena, &list);
         *one = (Call){.call = call};
-        for (size_t a = 0; a < call->arg_count; a++)
-            take_constant(one, &call->args[a]);
-        for (size_t k = 0; k < call->kwarg_count; k++)
-            take_constant(one, &call->kwargs[k]);
+        take_constants(arena, one, name, integers);
         if (call->give_count > 0 && trace->tensors[call->gives[0].number].floating)
             one->dtype = trace->tensors[call->gives[0].number].dtype;
     }
@@ -275,7 +325,12 @@ static bool are_alike(const CallList *theirs, const CallList *ours) {
 
 static bool has_own_constants(OperatorClass class, const char *name) {
     return class == OPERATOR_COMPUTE || class == OPERATOR_FORBIDDEN || class == OPERATOR_RANDOM ||
-           class == OPERATOR_SELECTING || strcmp(name, "masked_fill") == 0;
+           class == OPERATOR_SELECTING || takes_numbers(name);
+}
+
+static bool same_counts(const Steps *a, const Steps *b) {
+    const char *name;
+    return first_excess(a, b, &name) == NULL && first_excess(b, a, &name) == NULL;
 }
 
 static bool has_precision(OperatorClass class) {
@@ -284,25 +339,29 @@ static bool has_precision(OperatorClass class) {
 }
 
 /* Where both sides run an operator equally often, in whatever order, they run it with the same constants and
- * in the same dtypes. */
+ * in the same dtypes. Arithmetic too, if all that they run is the same. */
 static bool unordered_difference(Arena *arena, const Program *original_program, const Trace *original,
                                  const Program *candidate_program, const Trace *candidate,
                                  Diagnosis *diagnosis) {
     Table *seen = table_new(arena);
     const char **canonical = canonical_names(arena, original);
+    const Steps all_theirs = steps_of(arena, original), all_ours = steps_of(arena, candidate);
+    const bool same = same_counts(&all_theirs, &all_ours);
     for (size_t i = original->forward_start; i < original->call_count; i++) {
         const char *operator= trace_operator(original, &original->calls[i]);
         const char *name = canonical[original->calls[i].operator_number];
         OperatorClass class = operator_class(operator);
-        if (!original->live_calls[i] || table_has(seen, name) ||
-            !(has_own_constants(class, name) || has_precision(class)))
+        const bool arithmetic = class == OPERATOR_ARITHMETIC && same;
+        const bool constants = arithmetic || has_own_constants(class, name);
+        if (!original->live_calls[i] || table_has(seen, name) || !(constants || has_precision(class)))
             continue;
         table_put(seen, name, TABLE_PRESENT);
-        CallList theirs = calls_of(arena, original, name), ours = calls_of(arena, candidate, name);
+        CallList theirs = calls_of(arena, original, name, arithmetic);
+        CallList ours = calls_of(arena, candidate, name, arithmetic);
         const Call *a, *b;
         if (theirs.count != ours.count)
             continue;
-        bool constant = has_own_constants(class, name) && are_alike(&theirs, &ours) &&
+        bool constant = constants && are_alike(&theirs, &ours) &&
                         !pair_off(arena, &theirs, &ours, by_constants, equal_constants, &a, &b);
         if (!constant &&
             (!has_precision(class) || pair_off(arena, &theirs, &ours, by_dtype, equal_dtype, &a, &b) ||
@@ -346,6 +405,23 @@ static const TraceCall *narrowing_call(Arena *arena, const Trace *original, cons
     return NULL;
 }
 
+static bool bound_difference(Arena *arena, const Program *original_program, const Trace *original,
+                             const Program *candidate_program, const Trace *candidate, Diagnosis *diagnosis) {
+    const TraceCall *theirs, *ours;
+    if (!other_bound(arena, original, candidate, &theirs, &ours))
+        return false;
+    const Place place = call_place(candidate_program, ours);
+    *diagnosis =
+        (Diagnosis){arena_printf(arena, "a different bound: the original asks %s %s%s, the refactored %s%s",
+                                 operator_canonical(arena, trace_operator(original, theirs)),
+                                 value_describe(arena, trace_argument(theirs, 1, "other")),
+                                 place_in_words(arena, call_place(original_program, theirs)),
+                                 operator_canonical(arena, trace_operator(candidate, ours)),
+                                 place_in_words(arena, place)),
+                    "compare as the original does", place, RULE_NUMBERS_CONSTANT, false};
+    return true;
+}
+
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
                          const Program *candidate_program, const Trace *candidate,
                          const Assignment *assignment, Diagnosis *diagnosis) {
@@ -369,6 +445,9 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
         return true;
     }
     const TraceCall *narrowing = narrowing_call(arena, original, candidate);
+    if (narrowing == NULL &&
+        bound_difference(arena, original_program, original, candidate_program, candidate, diagnosis))
+        return true;
     if (narrowing == NULL)
         return unordered_difference(arena, original_program, original, candidate_program, candidate,
                                     diagnosis);

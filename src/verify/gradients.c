@@ -145,19 +145,41 @@ static Status judge_pair(StepState *step, const PairRequest *request, const Pair
     return STATUS_OK;
 }
 
+/* That no trial met equal elements inside says nothing of those that will. */
+static void judge_equal(StepState *step) {
+    const TraceCall *theirs, *ours;
+    Arena *arena = step->arena;
+    if (step->options->rigor != RIGOR_PARANOID || !step->has_traces ||
+        !other_at_equal(arena, &step->original_trace, &step->candidate_trace, &theirs, &ours))
+        return;
+    const Place place = call_place(&step->candidate.program, ours);
+    step_violation(
+        step, RULE_NUMBERS_GRADIENT, place,
+        arena_printf(arena,
+                     "equal elements get other gradients: the original calls %s%s, the refactored %s%s; amax "
+                     "and amin share a gradient out, max and min along a dimension give it to one",
+                     operator_canonical(arena, trace_operator(&step->original_trace, theirs)),
+                     place_in_words(arena, call_place(&step->original.program, theirs)),
+                     operator_canonical(arena, trace_operator(&step->candidate_trace, ours)),
+                     place_in_words(arena, place)));
+}
+
 Status gradients_run(StepState *step, const json_t *sample, Trial *trial, Error *error) {
     step_tell(step, "gradients");
     const Assignment *assignment = step->assignment;
     tell_originals(step->original_weights, assignment->original, assignment->original, NULL);
     tell_originals(step->candidate_weights, assignment->candidate, assignment->original, assignment->items);
     PairRequest request = {.seed = trial->seed, .trial = sample, .weights = step->weights, .gradients = true};
-    if (sample_perturb(step, sample, INPUT_BOTH_SIGNS, step->result->perturb_seed + TRIAL_GRADIENTS,
-                       &request.inputs, error) != STATUS_OK)
+    const InputKind inputs = trial->kind == TRIAL_EQUAL_GRADIENTS ? INPUT_EQUAL : INPUT_BOTH_SIGNS;
+    if (sample_perturb(step, sample, inputs, step->result->perturb_seed + trial->kind, &request.inputs,
+                       error) != STATUS_OK)
         return STATUS_ERROR;
     Pair pair;
     Status status = pair_run(step, &request, &pair, error);
     if (status == STATUS_OK)
         status = judge_pair(step, &request, &pair, trial, error);
+    if (status == STATUS_OK && trial->kind == TRIAL_EQUAL_GRADIENTS && trial->pass)
+        judge_equal(step);
     pair_close(&pair);
     memory_file_close(request.inputs);
     return status;

@@ -36,9 +36,11 @@ const char *trial_kind_name(TrialKind kind) {
                                         [TRIAL_PERTURBED_BOTH] = "perturbed weights and inputs",
                                         [TRIAL_SMALL_INPUTS] = "small inputs",
                                         [TRIAL_LARGE_INPUTS] = "large inputs",
+                                        [TRIAL_EQUAL_INPUTS] = "equal inputs",
                                         [TRIAL_OTHER_BATCH] = "another batch size",
                                         [TRIAL_OTHER_LENGTH] = "another length",
                                         [TRIAL_GRADIENTS] = "gradients",
+                                        [TRIAL_EQUAL_GRADIENTS] = "gradients at equal inputs",
                                         [TRIAL_OTHER_MODE] = "train mode"};
     return names[kind];
 }

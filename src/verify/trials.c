@@ -16,7 +16,8 @@ static const struct {
     {TRIAL_PERTURBED_WEIGHTS, true, INPUT_SAME},
     {TRIAL_PERTURBED_BOTH, true, INPUT_BOTH_SIGNS},
     {TRIAL_SMALL_INPUTS, true, INPUT_SMALL},
-    {TRIAL_LARGE_INPUTS, true, INPUT_LARGE}};
+    {TRIAL_LARGE_INPUTS, true, INPUT_LARGE},
+    {TRIAL_EQUAL_INPUTS, true, INPUT_EQUAL}};
 
 typedef struct Trials {
     StepState *step;
@@ -32,6 +33,10 @@ typedef struct Trials {
 
 static bool is_other_size(TrialKind kind) {
     return kind == TRIAL_OTHER_BATCH || kind == TRIAL_OTHER_LENGTH;
+}
+
+static bool is_gradients(TrialKind kind) {
+    return kind == TRIAL_GRADIENTS || kind == TRIAL_EQUAL_GRADIENTS;
 }
 
 static bool first_report(Trials *trials, const char *key) {
@@ -403,17 +408,32 @@ static Status run_other_size(Trials *trials, const json_t *sample, size_t dimens
     return status;
 }
 
-/* Not even at standard is an opaque call's gradient left out (soundness 10). */
+static bool all_pass(const Trials *trials) {
+    for (size_t i = 0; i < trials->list.count; i++)
+        if (!trials->list.items[i].pass)
+            return false;
+    return true;
+}
+
+static Status run_gradient(Trials *trials, const json_t *sample, TrialKind kind, Error *error) {
+    StepState *step = trials->step;
+    Trial *trial = ARENA_PUSH(step->arena, &trials->list);
+    *trial = (Trial){
+        .number = (unsigned)trials->list.count, .kind = kind, .seed = step->options->seed, .max_diff = NAN};
+    return gradients_run(step, sample, trial, error);
+}
+
+/* Not even at standard is an opaque call's gradient left out (soundness 10). What is proved has the
+ * original's operators: where one of them shares a gradient out among equal elements, both sides do. */
 static Status run_gradients(Trials *trials, const json_t *sample, Error *error) {
     StepState *step = trials->step;
     if (step->options->rigor != RIGOR_PARANOID && !has_opaque_gradient(step))
         return STATUS_OK;
-    Trial *trial = ARENA_PUSH(step->arena, &trials->list);
-    *trial = (Trial){.number = (unsigned)trials->list.count,
-                     .kind = TRIAL_GRADIENTS,
-                     .seed = step->options->seed,
-                     .max_diff = NAN};
-    return gradients_run(step, sample, trial, error);
+    if (run_gradient(trials, sample, TRIAL_GRADIENTS, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return step->result->proof.proved || !all_pass(trials)
+               ? STATUS_OK
+               : run_gradient(trials, sample, TRIAL_EQUAL_GRADIENTS, error);
 }
 
 /* Train mode never fails a step that is judged in eval mode, but in rigor paranoid. */
@@ -450,13 +470,6 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
     }
     pair_close(&pair);
     return status;
-}
-
-static bool all_pass(const Trials *trials) {
-    for (size_t i = 0; i < trials->list.count; i++)
-        if (!trials->list.items[i].pass)
-            return false;
-    return true;
 }
 
 static Status run_perturbed(Trials *trials, Error *error) {
@@ -523,7 +536,7 @@ static Status run_seeded(Trials *trials, Error *error) {
 
 /* Can output `i` of this trial be compared, or need it not? */
 static bool is_comparable(const Trial *trial, size_t i) {
-    if (trial->outputs == NULL || i >= trial->output_count || trial->kind == TRIAL_GRADIENTS)
+    if (trial->outputs == NULL || i >= trial->output_count || is_gradients(trial->kind))
         return false;
     const OutputComparison *output = &trial->outputs[i];
     return !output->compared || output->numbers.element_count == 0 || output->numbers.original_finite > 0;
@@ -596,7 +609,7 @@ Status step_run_trials(StepState *step, Error *error) {
         status = run_perturbed(&trials, error);
         bool evidence = false;
         for (size_t i = 0; i < trials.list.count; i++)
-            evidence |= trials.list.items[i].counts && trials.list.items[i].kind != TRIAL_GRADIENTS;
+            evidence |= trials.list.items[i].counts && !is_gradients(trials.list.items[i].kind);
         if (status == STATUS_OK && evidence)
             judge_finite(&trials);
         if (status == STATUS_OK && !evidence)

@@ -64,10 +64,12 @@ typedef enum TrialKind {
     TRIAL_PERTURBED_BOTH,
     TRIAL_SMALL_INPUTS, /* 1e-4 of the sample: where an eps shows */
     TRIAL_LARGE_INPUTS,
-    TRIAL_OTHER_BATCH,  /* one less along the first dimension of every input */
-    TRIAL_OTHER_LENGTH, /* one less along the second */
-    TRIAL_GRADIENTS,    /* of a random projection of the outputs, weights and inputs perturbed */
-    TRIAL_OTHER_MODE    /* train mode, where it is part of the verdict */
+    TRIAL_EQUAL_INPUTS,    /* many elements are equal, or zero */
+    TRIAL_OTHER_BATCH,     /* one less along the first dimension of every input */
+    TRIAL_OTHER_LENGTH,    /* one less along the second */
+    TRIAL_GRADIENTS,       /* of a random projection of the outputs, weights and inputs perturbed */
+    TRIAL_EQUAL_GRADIENTS, /* the same at equal inputs: of the largest elements, who gets it? */
+    TRIAL_OTHER_MODE       /* train mode, where it is part of the verdict */
 } TrialKind;
 const char *trial_kind_name(TrialKind kind); /* "perturbed weights" */
 

@@ -86,6 +86,15 @@ bool same_terms(const Trace *original, const Trace *candidate, const Assignment 
 bool definite_difference(Arena *arena, const Program *original_program, const Trace *original,
                          const Program *candidate_program, const Trace *candidate,
                          const Assignment *assignment, Diagnosis *diagnosis);
+/* Does the candidate ask as often as the original whether something is above (or below) some number, but of
+ * the number itself otherwise: `>=` for `>`? Then these are two such calls. */
+bool other_bound(Arena *arena, const Trace *original, const Trace *candidate, const TraceCall **theirs,
+                 const TraceCall **ours);
+/* Does the candidate take as often as the original the largest (or smallest) along a dimension, but give the
+ * gradient of equal ones to one where the original shares it out, or the reverse? Then these are two such
+ * calls. */
+bool other_at_equal(Arena *arena, const Trace *original, const Trace *candidate, const TraceCall **theirs,
+                    const TraceCall **ours);
 /* Do two runs of one model go by the same operators in the same order? */
 bool same_computation(Arena *arena, const Trace *a, const Trace *b);
 typedef struct OutputTensors { /* the tensors in outputs, with their paths: out["logits"][0] */

@@ -6,10 +6,8 @@
 #include <string.h>
 
 static const char *const INPUT_KIND_NAMES[INPUT_KIND_COUNT] = {
-    [INPUT_SAME] = "same",
-    [INPUT_BOTH_SIGNS] = "both signs",
-    [INPUT_SMALL] = "small",
-    [INPUT_LARGE] = "large",
+    [INPUT_SAME] = "same",   [INPUT_BOTH_SIGNS] = "both signs", [INPUT_SMALL] = "small",
+    [INPUT_LARGE] = "large", [INPUT_EQUAL] = "equal",
 };
 
 const char *input_kind_name(InputKind kind) {
@@ -37,6 +35,12 @@ typedef struct Wanted {
     double limit; /* no number beyond it: sums of squares should still be finite in wider arithmetic */
 } Wanted;
 
+/* Zero, or half or all of a power of two near `scale`, with a sign: no rounding tells apart what is equal. */
+static double one_of_five(double scale, double noise) {
+    const double unit = exp2(round(log2(scale)));
+    return fmax(-1, fmin(1, round(2 * noise) / 2)) * unit;
+}
+
 static double other_number(double value, const Wanted *wanted, double row_scale, uint64_t bits) {
     if (!isfinite(value))
         return value;
@@ -44,6 +48,7 @@ static double other_number(double value, const Wanted *wanted, double row_scale,
     case INPUT_BOTH_SIGNS: value = noise_normal(bits) * wanted->rms * row_scale; break;
     case INPUT_SMALL: value *= 1e-4; break;
     case INPUT_LARGE: value *= 1e3; break;
+    case INPUT_EQUAL: value = one_of_five(wanted->rms, noise_normal(bits)); break;
     default: break;
     }
     return fmax(-wanted->limit, fmin(wanted->limit, value));

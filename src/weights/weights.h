@@ -160,6 +160,7 @@ typedef enum InputKind {
     INPUT_BOTH_SIGNS, /* normal noise of both signs, each row with a scale of its own */
     INPUT_SMALL,      /* 1e-4 of the sample, where an eps shows */
     INPUT_LARGE,      /* 1e3 of the sample */
+    INPUT_EQUAL,      /* five numbers, zero among them, each many times: where `>` is not `>=` */
     INPUT_KIND_COUNT
 } InputKind;
 
@@ -173,7 +174,7 @@ typedef struct InputTensor {
  * stay. */
 void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8_t *target, InputKind kind,
                     uint64_t seed);
-const char *input_kind_name(InputKind kind); /* "same", "both signs", "small", "large" */
+const char *input_kind_name(InputKind kind); /* "same", "both signs", "small", "large", "equal" */
 
 /* ---- Rules -------------------------------------------------------------------------------- */
 typedef enum WeightsRule {

@@ -15,7 +15,8 @@
  *   file PATH              its text follows, indented by four spaces
  * A FOLDER holds original.py, refactored.py and expect.txt with the lines expect, says, option, needs.
  *
- * CASE=TEXT in the environment: only those whose names have it; SHARE=K/N: the Kth of every N. */
+ * CASE=TEXT in the environment: only those whose names have it; SHARE=K/N: the Kth of every N; VERBOSE=1:
+ * what was found, of cases that are as expected too. */
 #include "verify.h"
 
 #include <dirent.h>
@@ -304,7 +305,7 @@ static bool judge(const Case *one, const StepResult *result) {
             printf("    expected it to say: %s\n", one->says.items[i]);
             good = false;
         }
-    if (!good)
+    if (!good || getenv("VERBOSE") != NULL)
         print_result(result);
     return good;
 }

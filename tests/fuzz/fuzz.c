@@ -49,7 +49,7 @@ static void fuzz_values(Arena *arena, Bytes bytes, const json_t *json) {
     Error error;
     Trace trace;
     RunValues run = {.trace = &trace};
-    if (trace_decode(arena, json_object_get(json, "trace"), &trace, &error) != STATUS_OK ||
+    if (trace_decode(arena, json_object_get(json, "trace"), (Bytes){0}, &trace, &error) != STATUS_OK ||
         kept_values_decode(arena, json_object_get(json, "values"), (Bytes){file, sizeof file}, &trace,
                            "values", &run.kept, &error) != STATUS_OK)
         return;

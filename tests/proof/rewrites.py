@@ -226,20 +226,20 @@ REWRITES: Dict[str, Rewrite] = {
 
 # ---- composition ---------------------------------------------------------------------------------------------------
 
-def rewrite(program: Program, rng: random.Random, most: int = 5) -> Tuple[Program, List[str]]:
+def rewrite(program: Program, rng: random.Random, most: int = 5, kinds: Dict[str, Rewrite] = REWRITES) -> Tuple[Program, List[str]]:
     """One to five rewrites of a copy. What only turns out to give other strides or to share memory is drawn again."""
     original = look(program)
     for _ in range(50):
-        candidate, names = compose(program, rng, most)
+        candidate, names = compose(program, rng, most, kinds)
         if names and same_form(original, look(candidate), names):
             return candidate, names
     raise GeneratorBug("no rewrite keeps the form of the outputs")
 
 
-def compose(program: Program, rng: random.Random, most: int) -> Tuple[Program, List[str]]:
+def compose(program: Program, rng: random.Random, most: int, kinds: Dict[str, Rewrite] = REWRITES) -> Tuple[Program, List[str]]:
     candidate, names = program.copy(), []
-    for name in rng.sample(list(REWRITES), rng.randint(1, most)):
-        if REWRITES[name](candidate, rng):
+    for name in rng.sample(list(kinds), rng.randint(1, most)):
+        if kinds[name](candidate, rng):
             names.append(name)
     return candidate, names
 

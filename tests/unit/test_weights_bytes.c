@@ -393,6 +393,22 @@ static void test_floats_by_kind(void **state) {
     assert_true(fabs(rms[0] / rms[1] - 1) > 0.2 || fabs(rms[1] / rms[2] - 1) > 0.2);
 }
 
+static void test_equal_inputs_are_five_numbers(void **state) {
+    World *world = *state;
+    TensorView view = input_of(world, DTYPE_FLOAT32, 2, (int64_t[]){4, 64});
+    float *sample = (float *)(void *)world->file, *other = (float *)(void *)world->candidate_file;
+    for (int i = 0; i < 256; i++)
+        sample[i] = 3;
+    perturb_input(world, view, 0, 0, INPUT_EQUAL);
+    int seen[5] = {0};
+    for (int i = 0; i < 256; i++) {
+        assert_true(other[i] == -4 || other[i] == -2 || other[i] == 0 || other[i] == 2 || other[i] == 4);
+        seen[(int)(other[i] / 2) + 2]++;
+    }
+    for (int i = 0; i < 5; i++)
+        assert_true(seen[i] > 20);
+}
+
 static void test_masks_and_what_is_not_finite_stay(void **state) {
     World *world = *state;
     TensorView view = input_of(world, DTYPE_FLOAT32, 1, (int64_t[]){4});
@@ -431,6 +447,7 @@ int main(void) {
         TEST(test_integers_cover_their_table),
         TEST(test_booleans_have_both_values),
         TEST(test_floats_by_kind),
+        TEST(test_equal_inputs_are_five_numbers),
         TEST(test_masks_and_what_is_not_finite_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
