@@ -46,7 +46,7 @@ class Entry:
 class Schema:
     """An operator as its ATen schema says it."""
     __slots__ = ("number", "row", "positions", "writes", "views", "list_view", "returned", "random", "reshapes",
-                 "empty", "opaque", "indexes", "rule", "gives_tensors", "single", "sources", "plain")
+                 "empty", "opaque", "indexes", "rule", "gives_tensors", "single", "sources", "fresh", "plain")
 
     def __init__(self, number: int, function: Any, writes_also: Tuple[int, ...] = ()) -> None:
         schema = function._schema
@@ -84,7 +84,8 @@ class Schema:
         self.empty = base.startswith(("empty", "new_empty")) or self.random and not base.startswith(("randint", "randperm"))
         self.indexes = base in ("index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index")
         self.opaque = base in ("set_", "resize_", "resize_as_")  # the memory itself is another afterwards
-        self.plain = not (self.views or self.writes or self.opaque) and len(schema.returns) == 1
+        self.fresh = not (self.views or self.writes or self.opaque)  # what it gives is its own
+        self.plain = self.fresh and len(schema.returns) == 1
         self.row = {"name": name, "args": [argument_row(argument) for argument in arguments], "writes": self.writes,
                     "views": self.views, "list_views": self.list_view, "random": self.random, "reshapes": self.reshapes}
 
@@ -361,20 +362,20 @@ class Recorder(TorchDispatchMode):
         return self.without_numbers(schema, function, args, kwargs)
 
     def without_numbers(self, schema: Schema, function: Any, args: Any, kwargs: Dict[str, Any]) -> Any:
-        """What the operator gives for tensors without data. The same operator on the same layouts gives the same layout, which
+        """What the operator gives for tensors without data. The same operator on the same layouts gives the same layouts, which
         is found faster than by torch's own kernels; layers are alike."""
-        if not schema.plain or schema.random:
-            return function(*args, **kwargs)
-        key = (schema.number, *map(self.layout_or_value, args), *kwargs, *map(self.layout_or_value, kwargs.values()))
-        layout = self.given.get(key)
-        if layout is not None:
-            return torch.empty_strided(layout[0], layout[1], dtype=layout[2], device=META)
-        result = None if schema.rule is None else schema.rule(args, kwargs)
-        if result is None:
-            result = function(*args, **kwargs)
-        if type(result) is torch.Tensor and result.device == META and result.storage_offset() == 0:
-            self.given[key] = (result.shape, result.stride(), result.dtype)
-        return result
+        key = None
+        if schema.fresh and not schema.random:
+            key = (schema.number, *map(self.layout_or_value, args), *kwargs, *map(self.layout_or_value, kwargs.values()))
+            given = self.given.get(key)
+            if given is not None:
+                return empty(given) if schema.plain else tuple(map(empty, given))
+        results = schema.rule(args, kwargs) if schema.rule is not None else None
+        if results is None:
+            results = function(*args, **kwargs)
+        if key is not None and (is_empty(results) if schema.plain else type(results) is tuple and all(map(is_empty, results))):
+            self.given[key] = layout_of(results) if schema.plain else tuple(map(layout_of, results))
+        return results
 
     def layout_or_value(self, value: Any) -> Any:
         """Hashable; equal only for what an operator can't tell apart but by data."""
@@ -477,6 +478,19 @@ def argument_at(schema: Schema, index: int, args: Any, kwargs: Dict[str, Any]) -
     if index < len(args):
         return args[index]
     return next((value for name, value in kwargs.items() if schema.positions[name] == index), None)
+
+
+def is_empty(value: Any) -> bool:
+    """Memory of its own, without data."""
+    return type(value) is torch.Tensor and value.device == META and value.storage_offset() == 0
+
+
+def layout_of(tensor: torch.Tensor) -> Any:
+    return tensor.shape, tensor.stride(), tensor.dtype
+
+
+def empty(layout: Any) -> torch.Tensor:
+    return torch.empty_strided(layout[0], layout[1], dtype=layout[2], device=META)
 
 
 def swap(value: Any, twins: Dict[int, torch.Tensor]) -> Any:
