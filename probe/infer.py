@@ -13,6 +13,8 @@ SAME = """gelu relu silu tanh sigmoid rsqrt sqrt exp log neg abs sin cos erf mis
     _softmax _log_softmax""".split()
 SAME_WITH_NUMBER = "pow.Tensor_Scalar add.Tensor sub.Tensor mul.Tensor div.Tensor mul.Scalar add.Scalar div.Scalar sub.Scalar rsub.Scalar clamp".split()
 
+WRITTEN = "masked_fill_.Scalar masked_fill_.Tensor masked_scatter_ copy_".split()
+
 
 def made(shape: Sequence[int], like: torch.Tensor) -> torch.Tensor:
     return torch.empty(shape, dtype=like.dtype, device=META)
@@ -93,9 +95,18 @@ def layer_norm(args: Any, kwargs: Dict[str, Any]) -> Any:
     return made(x.shape, x), made(statistics, x), made(statistics, x)
 
 
+def written(args: Any, kwargs: Dict[str, Any]) -> Any:
+    """What says where to write, or what, must spread over the first argument: without data torch 1.13 doesn't ask."""
+    x, other = args[:2]
+    if not is_broadcast(other.shape, x.shape):
+        raise RuntimeError("a tensor of shape %s does not spread over one of shape %s" % (list(other.shape), list(x.shape)))
+    return None
+
+
 RULES: Dict[str, Rule] = {"aten::mm": mm, "aten::bmm": bmm, "aten::addmm": addmm, "aten::native_layer_norm": layer_norm}
 RULES.update({"aten::" + name: same for name in SAME})
 RULES.update({"aten::" + name: with_number for name in SAME_WITH_NUMBER})
+RULES.update({"aten::" + name: written for name in WRITTEN})
 
 
 def find(name: str) -> Optional[Rule]:

@@ -79,6 +79,18 @@ def test_inferred_layouts_are_those_of_torch():
     assert compared > 1000, compared
 
 
+def test_what_does_not_spread_is_not_written():
+    x, mask = torch.empty(2, 4, 4, device=META), torch.ones(5, 5, device=META)
+    for name in ("masked_fill_.Scalar", "copy_", "masked_scatter_"):
+        try:
+            infer.RULES["aten::" + name]((x, mask, 0.0), {})
+        except RuntimeError:
+            pass
+        else:
+            raise AssertionError(name)
+        assert infer.RULES["aten::" + name]((x, mask[:1, :4], 0.0), {}) is None
+
+
 def drawn_arguments(base, overload, rng):
     dtype = rng.choice([torch.float32, torch.float64, torch.bfloat16, torch.int64])
     sizes = [rng.choice([1, 2, 3, 4]) for _ in range(rng.randint(0, 4))]
