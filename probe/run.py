@@ -1,4 +1,4 @@
-"""work: run. Constructs a model, gives it weights, and runs forward once, and backward if its gradients are asked for."""
+"""work: run. Constructs a model, gives it weights, and runs forward, and backward if its gradients are asked for."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     started = time.monotonic()
     with torch.set_grad_enabled(ends is not None), slow_path(model), traced(tracer, 1):
         outputs = model(*arguments, **keywords)
-    if device != "cpu":
-        torch.cuda.synchronize()
-    forward_seconds = time.monotonic() - started
+    forward_seconds = seconds_since(started, device)
     progress.stage = "outputs"
     trace = tracer.report(arguments, keywords, outputs, watch.kept()) if tracer is not None else None
     if ends is not None:
@@ -78,9 +76,15 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     done = {**written(outputs, files["outputs"]), "inputs_modified": watch.inputs_modified(),
             "state_modified": watch.state_modified(), "trace": trace, "values": keeper.finish() if keeper is not None else None,
             "construct_seconds": loaded.seconds, "forward_seconds": forward_seconds}
-    if work.get("repeat"):
-        done["repeat"] = repeat(loaded, work, files)
+    if work.get("then"):
+        done["then"] = [another(loaded, dict(work, **row), files, "then %d" % (i + 1)) for i, row in enumerate(work["then"])]
     return done
+
+
+def seconds_since(started: float, device: str) -> float:
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.monotonic() - started
 
 
 def written(outputs: Any, descriptor: int) -> Dict[str, Any]:
@@ -89,20 +93,27 @@ def written(outputs: Any, descriptor: int) -> Dict[str, Any]:
     return {"outputs": encoded, "tensors": writer.finish()}
 
 
-def repeat(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int]) -> Dict[str, Any]:
-    """What another model of the same construction, with the same weights and inputs, gives under another random state."""
+def another(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], name: str) -> Dict[str, Any]:
+    """The same with another model of the same construction and the same weights; its outputs go to the file `name`."""
     loaded.progress.stage = "construct"
     loaded.construct(contextlib.nullcontext())
     model = loaded.model
+    loaded.progress.stage = "weights"
     place_weights(model, work, files)
-    model.train(work["mode"] == "train")
+    loaded.progress.stage = "inputs"
     tensors = TensorReader(files.get("inputs"), work["device"]).tensors(work["tensors"])
     arguments, keywords = values.decode(work["args"], tensors), values.decode(work["kwargs"], tensors)
-    loaded.seed(work["seed"] + 1)
+    model.train(work["mode"] == "train")
+    watch = ChangeWatch(model, arguments, keywords)
+    loaded.seed(work["seed"])
     loaded.progress.stage = "forward"
+    started = time.monotonic()
     with torch.no_grad(), slow_path(model):
         outputs = model(*arguments, **keywords)
-    return written(outputs, files["repeat"])
+    seconds = seconds_since(started, work["device"])
+    loaded.progress.stage = "outputs"
+    return {**written(outputs, files[name]), "inputs_modified": watch.inputs_modified(), "state_modified": watch.state_modified(),
+            "forward_seconds": seconds}
 
 
 def place_weights(model: torch.nn.Module, work: Dict[str, Any], files: Dict[str, int]) -> None:

@@ -26,8 +26,8 @@ static void close_weights(StepState *step) {
     step->weights = NULL;
 }
 
-/* Replaces the weights by a copy, perturbed if asked, with what the layout adds for the candidate. */
-static Status remake_weights(StepState *step, bool perturbed, Error *error) {
+/* Replaces the weights by a copy that is changed by `kind`, with what the layout adds for the candidate. */
+static Status remake_weights(StepState *step, WeightKind kind, uint64_t seed, Error *error) {
     const MemoryFile *source = step->weights;
     const size_t own = step->original_description.weights->size,
                  region = weights_layout_size(step->assignment);
@@ -40,11 +40,7 @@ static Status remake_weights(StepState *step, bool perturbed, Error *error) {
         memory_file_close(file);
         return STATUS_ERROR;
     }
-    if (perturbed)
-        weights_perturb(&step->original_description.state, (Bytes){source->data, own}, bytes,
-                        step->result->perturb_seed);
-    else if (own > 0)
-        memcpy(bytes, source->data, own);
+    weights_change(&step->original_description.state, (Bytes){source->data, own}, bytes, kind, seed);
     if (region > 0) {
         json_t *list = weights_layout_fill(step->arena, step->assignment, bytes, at);
         json_decref(step->candidate_weights);
@@ -56,8 +52,8 @@ static Status remake_weights(StepState *step, bool perturbed, Error *error) {
     return memory_file_map(file, &mapped, error);
 }
 
-Status step_perturb_weights(StepState *step, Error *error) {
-    return remake_weights(step, true, error);
+Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Error *error) {
+    return remake_weights(step, kind, seed, error);
 }
 
 Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
@@ -77,7 +73,7 @@ Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
     step->weights = step->original_description.weights;
     if (weights_layout_size(step->assignment) == 0)
         step->candidate_weights = weights_layout_fill(step->arena, step->assignment, NULL, 0);
-    else if (remake_weights(step, false, error) != STATUS_OK)
+    else if (remake_weights(step, WEIGHTS_SAME, 0, error) != STATUS_OK)
         return STATUS_ERROR;
     *go_on = true;
     return STATUS_OK;

@@ -16,23 +16,22 @@ static Status run_both(ComponentState *component, const Description *description
                        Error *error) {
     Arena *arena = component->arena;
     json_t *weights = weights_layout_original(&description->state), *done = NULL;
+    const json_t *trial = json_array_get(json_object_get(description->done, "trials"), 0);
     const RunRequest request = {.seed = component->step_options.seed,
                                 .construct_seed = component->step_options.seed,
                                 .weights = weights,
-                                .trial = json_array_get(json_object_get(description->done, "trials"), 0),
+                                .trial = trial,
                                 .weights_file = description->weights,
                                 .inputs_file = description->inputs,
                                 .initialise = true,
-                                .repeat = true};
+                                .then = {{.seed = component->step_options.seed + 1, .trial = trial}},
+                                .then_count = 1};
     Status status =
         work_run(arena, &component->step->settings, &component->side, &request, &runs->work, error);
     if (status == STATUS_OK)
         status = work_wait(arena, &runs->work, &done, &runs->failure, error);
-    if (status == STATUS_OK && done != NULL &&
-        (run_outputs_decode(arena, &runs->work, done, &runs->outputs[0], &runs->files[0], error) !=
-             STATUS_OK ||
-         repeat_decode(arena, &runs->work, done, &runs->outputs[1], &runs->files[1], error) != STATUS_OK))
-        status = STATUS_ERROR;
+    for (size_t i = 0; i < COUNT_OF(runs->outputs) && status == STATUS_OK && done != NULL; i++)
+        status = run_outputs_decode(arena, &runs->work, done, i, &runs->outputs[i], &runs->files[i], error);
     json_decref(done);
     json_decref(weights);
     return status;

@@ -15,17 +15,19 @@ void pair_close(Pair *pair) {
 /* Where what one side sends goes. */
 typedef struct Taken {
     Trace *trace;
-    RunOutputs *outputs;
-    MemoryFile **file, **values_file;
+    RunOutputs *outputs[1 + MOST_THEN];
+    MemoryFile **files[1 + MOST_THEN], **values_file;
     KeptValues *values;
     CellFailure *failure;
     double seconds; /* what forward took */
 } Taken;
 
-static Status decode(StepState *step, Work *work, const PairRequest *request, const json_t *done,
-                     Taken *taken, Error *error) {
-    Status status = run_outputs_decode(step->arena, work, done, taken->outputs, taken->file, error);
+static Status decode(StepState *step, Work *work, const PairRequest *request, size_t count,
+                     const json_t *done, Taken *taken, Error *error) {
+    Status status = STATUS_OK;
     Bytes pieces;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = run_outputs_decode(step->arena, work, done, i, taken->outputs[i], taken->files[i], error);
     if (status == STATUS_OK && request->trace)
         status = work_pieces(work, &pieces, error);
     if (status == STATUS_OK && request->trace)
@@ -36,14 +38,15 @@ static Status decode(StepState *step, Work *work, const PairRequest *request, co
     return status;
 }
 
-static Status take(StepState *step, Work *work, const PairRequest *request, Taken *taken, Error *error) {
+static Status take(StepState *step, Work *work, const PairRequest *request, size_t count, Taken *taken,
+                   Error *error) {
     json_t *done;
     Status status = work_wait(step->arena, work, &done, taken->failure, error);
     step->peak = work->peak > step->peak ? work->peak : step->peak;
     *taken->values_file = work_file(work, "values");
     if (status == STATUS_OK && done != NULL) {
-        taken->seconds = json_number_value(json_object_get(done, "forward_seconds"));
-        status = decode(step, work, request, done, taken, error);
+        taken->seconds = run_seconds(done);
+        status = decode(step, work, request, count, done, taken, error);
         json_decref(done);
     }
     return status;
@@ -54,7 +57,12 @@ static Status take(StepState *step, Work *work, const PairRequest *request, Take
 static const uint64_t largest_at_once = UINT64_C(768) << 20;
 
 Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *error) {
-    *pair = (Pair){0};
+    return pairs_run(step, request, 1, pair, error);
+}
+
+Status pairs_run(StepState *step, const PairRequest *requests, size_t count, Pair *pairs, Error *error) {
+    const PairRequest *request = requests;
+    Pair *pair = pairs;
     RunRequest run = {.seed = request->seed,
                       .construct_seed = step->options->seed,
                       .weights = step->original_weights,
@@ -69,38 +77,43 @@ Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *
                                        ? json_object_get(step->original_description.done, "input_names")
                                        : NULL,
                       .initialise = step->original_description.random_construction};
+    Taken theirs_taken = {.trace = &step->original_trace,
+                          .values_file = &pair->original_values_file,
+                          .values = &pair->original_values,
+                          .failure = &pair->original_failure};
+    Taken ours_taken = {.trace = &step->candidate_trace,
+                        .values_file = &pair->candidate_values_file,
+                        .values = &pair->candidate_values,
+                        .failure = &pair->candidate_failure};
+    for (size_t i = 0; i < count; i++) {
+        pairs[i] = (Pair){0};
+        theirs_taken.outputs[i] = &pairs[i].original;
+        theirs_taken.files[i] = &pairs[i].original_file;
+        ours_taken.outputs[i] = &pairs[i].candidate;
+        ours_taken.files[i] = &pairs[i].candidate_file;
+        if (i > 0) {
+            run.then[run.then_count].seed = requests[i].seed;
+            run.then[run.then_count++].trial = requests[i].trial;
+        }
+    }
     Work theirs = {0}, ours = {0};
     const uint64_t kept_for_backward = request->gradients ? 3 : 1;
     const bool at_once = step->peak <= largest_at_once / kept_for_backward;
     step->settings.threads = (int)(at_once && step->processors > 1 ? step->processors / 2 : step->processors);
-    Taken theirs_taken = {&step->original_trace,
-                          &pair->original,
-                          &pair->original_file,
-                          &pair->original_values_file,
-                          &pair->original_values,
-                          &pair->original_failure,
-                          0};
-    Taken ours_taken = {&step->candidate_trace,
-                        &pair->candidate,
-                        &pair->candidate_file,
-                        &pair->candidate_values_file,
-                        &pair->candidate_values,
-                        &pair->candidate_failure,
-                        0};
     RunSettings settings = step->settings;
     settings.train = settings.train != request->other_mode;
     Status status = work_run(step->arena, &settings, &step->original, &run, &theirs, error);
     if (status == STATUS_OK && !at_once)
-        status = take(step, &theirs, request, &theirs_taken, error);
+        status = take(step, &theirs, request, count, &theirs_taken, error);
     run.init = step->candidate_init;
     run.weights = step->candidate_weights;
     run.initialise = step->candidate_initialise;
     if (status == STATUS_OK)
         status = work_run(step->arena, &settings, &step->candidate, &run, &ours, error);
     if (status == STATUS_OK && at_once)
-        status = take(step, &theirs, request, &theirs_taken, error);
+        status = take(step, &theirs, request, count, &theirs_taken, error);
     if (status == STATUS_OK)
-        status = take(step, &ours, request, &ours_taken, error);
+        status = take(step, &ours, request, count, &ours_taken, error);
     pair->original.gradients = pair->candidate.gradients = request->gradients;
     step->result->seconds.forward +=
         at_once ? fmax(theirs_taken.seconds, ours_taken.seconds) : theirs_taken.seconds + ours_taken.seconds;

@@ -25,6 +25,11 @@ typedef struct PairRequest {
 /* `*pair` is to be closed, whatever comes back. */
 MUST_USE Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *error);
 void pair_close(Pair *pair);
+/* At most 1 + MOST_THEN at once: each side runs them in one cell, on a model of its own for each. All but
+ * `seed` and `trial` is the first request's. A side that fails in any is said in the first pair; the others
+ * hold nothing then. */
+MUST_USE Status pairs_run(StepState *step, const PairRequest *requests, size_t count, Pair *pairs,
+                          Error *error);
 
 double output_difference(const OutputComparison *output);
 double trial_largest_difference(const Trial *trial); /* NaN where nothing could be compared */

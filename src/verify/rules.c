@@ -41,6 +41,7 @@ const char *trial_kind_name(TrialKind kind) {
                                         [TRIAL_OTHER_LENGTH] = "another length",
                                         [TRIAL_GRADIENTS] = "gradients",
                                         [TRIAL_EQUAL_GRADIENTS] = "gradients at equal inputs",
-                                        [TRIAL_OTHER_MODE] = "train mode"};
+                                        [TRIAL_OTHER_MODE] = "train mode",
+                                        [TRIAL_SCALED_WEIGHTS] = "scaled weights"};
     return names[kind];
 }

@@ -142,6 +142,16 @@ Status work_describe(Arena *arena, const RunSettings *settings, const Side *side
     return start(settings, work, error);
 }
 
+static void set_trial(json_t *object, const json_t *trial) {
+    static const char *const parts[] = {"args", "kwargs", "tensors"};
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        set(object, parts[i], json_incref(json_object_get(trial, parts[i])));
+}
+
+static const char *then_name(Arena *arena, size_t nth) {
+    return arena_printf(arena, "then %zu", nth);
+}
+
 Status work_run(Arena *arena, const RunSettings *settings, const Side *side, const RunRequest *request,
                 Work *work, Error *error) {
     *work = (Work){.side = side};
@@ -149,27 +159,33 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     set(work->work, "construct_seed", json_integer((json_int_t)request->construct_seed));
     set(work->work, "mode", json_string(settings->train ? "train" : "eval"));
     set(work->work, "weights", json_incref((json_t *)request->weights));
-    static const char *const parts[] = {"args", "kwargs", "tensors"};
-    for (size_t i = 0; i < COUNT_OF(parts); i++)
-        set(work->work, parts[i], json_incref(json_object_get(request->trial, parts[i])));
+    set_trial(work->work, request->trial);
     set(work->work, "trace", json_boolean(request->trace));
     set(work->work, "float64", json_boolean(request->float64));
     set(work->work, "again", json_boolean(request->again));
-    set(work->work, "repeat", json_boolean(request->repeat));
     set(work->work, "values", json_integer((json_int_t)request->values));
     set(work->work, "gradients", json_boolean(request->gradients != NULL));
     if (request->gradients != NULL)
         set(work->work, "input_names", json_incref((json_t *)request->gradients));
+    json_t *then = json_array();
+    for (size_t i = 0; i < request->then_count; i++) {
+        json_t *row = json_pack("{s:I}", "seed", (json_int_t)request->then[i].seed);
+        set_trial(row, request->then[i].trial);
+        json_array_append_new(then, row);
+    }
+    set(work->work, "then", then);
     work->files[0] = side->bundle;
     work->files[1] = request->weights_file;
     work->files[2] = request->inputs_file;
     work->file_count = 3;
     lend_init(work, request->init);
     if (new_file(arena, work, "outputs", error) != STATUS_OK ||
-        (request->repeat && new_file(arena, work, "repeat", error) != STATUS_OK) ||
         (request->values > 0 && new_file(arena, work, "values", error) != STATUS_OK) ||
         (request->trace && new_recording(arena, work, error) != STATUS_OK))
         return STATUS_ERROR;
+    for (size_t i = 0; i < request->then_count; i++)
+        if (new_file(arena, work, then_name(arena, i + 1), error) != STATUS_OK)
+            return STATUS_ERROR;
     return start(settings, work, error);
 }
 
@@ -346,13 +362,25 @@ static Status decode_names(Arena *arena, const json_t *done, const char *key, co
     return STATUS_OK;
 }
 
-/* {"outputs", "tensors" located in the file} */
-static Status decode_outputs(Arena *arena, const char *where, const json_t *json, MemoryFile *file,
-                             RunOutputs *outputs, Error *error) {
+Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t nth, RunOutputs *outputs,
+                          MemoryFile **file, Error *error) {
+    const char *where = work->side->role;
+    json_t *then, *tensors;
     Bytes bytes;
-    json_t *tensors;
-    if (memory_file_map(file, &bytes, error) != STATUS_OK ||
-        json_read_container(json, "tensors", JSON_ARRAY, &tensors, where, error) != STATUS_OK)
+    if (nth > 0) {
+        if (json_read_container(done, "then", JSON_ARRAY, &then, where, error) != STATUS_OK)
+            return STATUS_ERROR;
+        done = json_array_get(then, nth - 1);
+        if (!json_is_object(done))
+            return error_set(error, where, "", "\"then\" must hold an object for each run");
+    }
+    *file = work_file(work, nth == 0 ? "outputs" : then_name(arena, nth));
+    if (decode_names(arena, done, "inputs_modified", &outputs->inputs_modified,
+                     &outputs->input_modified_count, where, error) != STATUS_OK ||
+        decode_names(arena, done, "state_modified", &outputs->state_modified, &outputs->state_modified_count,
+                     where, error) != STATUS_OK ||
+        memory_file_map(*file, &bytes, error) != STATUS_OK ||
+        json_read_container(done, "tensors", JSON_ARRAY, &tensors, where, error) != STATUS_OK)
         return STATUS_ERROR;
     outputs->tensor_count = json_array_size(tensors);
     outputs->tensors = ARENA_ARRAY(arena, TensorView, outputs->tensor_count + 1);
@@ -360,29 +388,16 @@ static Status decode_outputs(Arena *arena, const char *where, const json_t *json
         if (tensor_located_decode(arena, json_array_get(tensors, i), bytes, where, &outputs->tensors[i],
                                   error) != STATUS_OK)
             return STATUS_ERROR;
-    return value_decode(arena, json_object_get(json, "outputs"), outputs->tensor_count, where,
+    return value_decode(arena, json_object_get(done, "outputs"), outputs->tensor_count, where,
                         &outputs->outputs, error);
 }
 
-Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
-                          MemoryFile **file, Error *error) {
-    const char *where = work->side->role;
-    *file = work_file(work, "outputs");
-    if (decode_names(arena, done, "inputs_modified", &outputs->inputs_modified,
-                     &outputs->input_modified_count, where, error) != STATUS_OK ||
-        decode_names(arena, done, "state_modified", &outputs->state_modified, &outputs->state_modified_count,
-                     where, error) != STATUS_OK)
-        return STATUS_ERROR;
-    return decode_outputs(arena, where, done, *file, outputs, error);
-}
-
-Status repeat_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs, MemoryFile **file,
-                     Error *error) {
-    json_t *again;
-    *file = work_file(work, "repeat");
-    if (json_read_container(done, "repeat", JSON_OBJECT, &again, work->side->role, error) != STATUS_OK)
-        return STATUS_ERROR;
-    return decode_outputs(arena, work->side->role, again, *file, outputs, error);
+double run_seconds(const json_t *done) {
+    double seconds = json_number_value(json_object_get(done, "forward_seconds"));
+    const json_t *then = json_object_get(done, "then");
+    for (size_t i = 0; i < json_array_size(then); i++)
+        seconds += json_number_value(json_object_get(json_array_get(then, i), "forward_seconds"));
+    return seconds;
 }
 
 Status run_values_decode(Arena *arena, const Work *work, const json_t *done, const Trace *trace,

@@ -65,11 +65,13 @@ typedef struct CellFailure {
     const char *module;
 } CellFailure;
 
-/* Starts a cell; runs_wait gives what it found. Errors are the probe's own. */
+#define MOST_THEN 3 /* runs that one cell may do after the first */
+
+/* Starts a cell; work_wait gives what it found. Errors are the probe's own. */
 typedef struct Work {
     const Side *side;
     json_t *work;
-    MemoryFile *files[8];
+    MemoryFile *files[8 + MOST_THEN];
     size_t file_count;
     MemoryFile *recording; /* pieces of the trace and the recording; closed by work_close, unless taken */
     Cell *cell;
@@ -88,7 +90,11 @@ typedef struct RunRequest {
     bool trace, float64, initialise;
     uint64_t values; /* bytes of what its calls give that it may keep; 0: it keeps nothing */
     bool again;      /* what is compared is a second call's, after one on other inputs */
-    bool repeat;     /* another model of the same construction is run too, under another random state */
+    struct {
+        uint64_t seed;
+        const json_t *trial;
+    } then[MOST_THEN]; /* run afterwards in the same cell, on models of their own */
+    size_t then_count;
     const json_t *gradients; /* what the arguments of forward are called; NULL: outputs are asked for */
 } RunRequest;
 MUST_USE Status work_run(Arena *arena, const RunSettings *settings, const Side *side,
@@ -126,11 +132,10 @@ MemoryFile *work_file(const Work *work, const char *name);
  */
 MUST_USE Status run_values_decode(Arena *arena, const Work *work, const json_t *done, const Trace *trace,
                                   uint64_t budget, KeptValues *values, Error *error);
-/* Decodes what a `run` sent and maps its outputs, which live as long as `file` is open. `repeat_decode`:
- * those of the run that was asked for with `repeat`. */
-MUST_USE Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
-                                   MemoryFile **file, Error *error);
-MUST_USE Status repeat_decode(Arena *arena, Work *work, const json_t *done, RunOutputs *outputs,
-                              MemoryFile **file, Error *error);
+/* Decodes what a `run` sent and maps its outputs, which live as long as `file` is open. `nth`: 0 for the run
+ * itself, from 1 for those of `then`. */
+MUST_USE Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t nth,
+                                   RunOutputs *outputs, MemoryFile **file, Error *error);
+double run_seconds(const json_t *done); /* what forward took in all of them */
 
 #endif

@@ -82,8 +82,8 @@ MUST_USE Status step_compare_dimensions(StepState *step, const Description *orig
                                         const Description *candidate, Error *error);
 void step_compare_arguments(StepState *step);
 MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
-/* Perturbs the weights that both sides get from now on. There is one copy of them before and after. */
-MUST_USE Status step_perturb_weights(StepState *step, Error *error);
+/* Changes the weights that both sides get from now on. There is one copy of them before and after. */
+MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Error *error);
 /* A sealed copy of the sample's inputs with other numbers. The traces, if there are, say how large integers
  * may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,

@@ -1,9 +1,8 @@
 /* The numbers of a step: the guide's trials, the perturbed ones, and whether they are evidence. */
-#include "pair.h"
+#include "trials_parts.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What is run beyond the guide's seeds (soundness 13): what standard initial values and inputs would hide. */
@@ -19,74 +18,7 @@ static const struct {
     {TRIAL_LARGE_INPUTS, true, INPUT_LARGE},
     {TRIAL_EQUAL_INPUTS, true, INPUT_EQUAL}};
 
-typedef struct Trials {
-    StepState *step;
-    Pair first; /* kept: what the perturbed trials are held against */
-    struct {
-        Trial *items;
-        size_t count, capacity;
-    } list;
-    Table *reported; /* findings are made once, not once a trial */
-} Trials;
-
-/* ---- What went wrong ----------------------------------------------------------------------- */
-
-static bool is_other_size(TrialKind kind) {
-    return kind == TRIAL_OTHER_BATCH || kind == TRIAL_OTHER_LENGTH;
-}
-
-static bool is_gradients(TrialKind kind) {
-    return kind == TRIAL_GRADIENTS || kind == TRIAL_EQUAL_GRADIENTS;
-}
-
-static bool first_report(Trials *trials, const char *key) {
-    if (table_has(trials->reported, key))
-        return false;
-    table_put(trials->reported, key, TABLE_PRESENT);
-    return true;
-}
-
-/* The guide's cause for an exception of torch's, by the words that torch uses for it. */
-static const char *cause_of(const char *message) {
-    static const struct {
-        const char *words, *cause;
-    } causes[] = {
-        {"allocate memory",
-         "it runs out of memory where the original does not; --memory BYTES allows it more"},
-        {"MemoryError", "it runs out of memory where the original does not; --memory BYTES allows it more"},
-        {"shapes cannot be multiplied",
-         "shape mismatch: check that Linear(in, out) is not swapped and that no dimension was reduced"},
-        {"size mismatch", "shape mismatch: check weight dimensions and reshapes"},
-        {"Expected size for", "shape mismatch: check the shapes that go into this component"},
-        {"must match the size", "shape mismatch: check reshapes and transposes"},
-        {"is invalid for input of size", "shape mismatch: a reshape has the wrong sizes"},
-        {"to have", "shape mismatch: check the shapes that go into this component"},
-        {"normalized_shape", "shape mismatch: the normalised dimension is not the original's"},
-        {"dtype", "dtype mismatch: weights and input must have the same dtype"},
-        {"scalar type", "dtype mismatch: weights and input must have the same dtype"},
-        {"positional argument", "its forward() does not take the original's inputs"},
-        {"keyword argument", "its forward() does not take the original's inputs"},
-    };
-    for (size_t i = 0; i < COUNT_OF(causes); i++)
-        if (strstr(message, causes[i].words) != NULL)
-            return causes[i].cause;
-    return NULL;
-}
-
-static void report_raised(Trials *trials, const CellFailure *failure) {
-    StepState *step = trials->step;
-    if (!first_report(trials, "raised"))
-        return;
-    const char *cause = cause_of(failure->what);
-    Finding *finding = step_violation(
-        step, RULE_NUMBERS_RAISED, failure->place,
-        arena_printf(step->arena, "the refactored model fails on inputs that the original accepts%s%s: %s",
-                     failure->module == NULL || failure->module[0] == '\0' ? "" : " at component ",
-                     failure->module == NULL ? "" : failure->module, failure->what));
-    finding->where = failure->module;
-    if (cause != NULL)
-        finding->instead = cause;
-}
+/* ---- What can't be judged ------------------------------------------------------------------ */
 
 static Status candidate_died(const CellFailure *failure, Error *error) {
     char place[1024];
@@ -101,124 +33,6 @@ static Status original_failed(const CellFailure *failure, Error *error) {
     else
         snprintf(place, sizeof place, "%s", failure->place.file);
     return error_set(error, place, "", "the original model does not run: %s", failure->what);
-}
-
-static bool is_among(const char *name, const char *const *names, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
-/* A changed input is a finding only if one side does it and the other not. */
-static void compare_modified(Trials *trials, const Pair *pair) {
-    StepState *step = trials->step;
-    const RunOutputs *a = &pair->original, *b = &pair->candidate;
-    for (size_t i = 0; i < a->input_modified_count; i++) {
-        bool both = is_among(a->inputs_modified[i], b->inputs_modified, b->input_modified_count);
-        const char *what =
-            arena_printf(step->arena,
-                         both ? "both models modify their input %s in place"
-                              : "the original modifies its input %s in place, the refactored does not",
-                         a->inputs_modified[i]);
-        if (!both)
-            step_violation(step, RULE_NUMBERS_INPUT, (Place){0}, what);
-        else
-            findings_add(step->result->findings, verify_rule(RULE_NUMBERS_INPUT), SEVERITY_NOTE, (Place){0},
-                         "%s", what)
-                ->instead = "";
-    }
-    for (size_t i = 0; i < b->input_modified_count; i++)
-        if (!is_among(b->inputs_modified[i], a->inputs_modified, a->input_modified_count))
-            step_violation(
-                step, RULE_NUMBERS_INPUT, (Place){0},
-                arena_printf(step->arena,
-                             "the refactored modifies its input %s in place, the original does not",
-                             b->inputs_modified[i]));
-}
-
-/* The first key of `from` that its own side's forward changed and the other's left as it was; NULL: none. */
-static const char *unlike_state(const Assignment *assignment, const RunOutputs *original,
-                                const RunOutputs *candidate, bool of_original) {
-    for (size_t i = 0; i < assignment->candidate->count; i++) {
-        const Assigned *assigned = &assignment->items[i];
-        const char *ours = assignment->candidate->items[i].key;
-        if (assigned->count != 1)
-            continue;
-        const char *theirs = assignment->original->items[assigned->items[0].original].key;
-        bool there = is_among(theirs, original->state_modified, original->state_modified_count);
-        bool here = is_among(ours, candidate->state_modified, candidate->state_modified_count);
-        if (there != here && there == of_original)
-            return theirs;
-    }
-    return NULL;
-}
-
-/* What lives on after forward is output too (soundness 3). */
-static void compare_state(Trials *trials, const Pair *pair) {
-    StepState *step = trials->step;
-    for (int side = 0; side < 2; side++) {
-        const char *key = unlike_state(step->assignment, &pair->original, &pair->candidate, side == 0);
-        if (key != NULL && first_report(trials, "state"))
-            step_violation(step, RULE_NUMBERS_STATE, (Place){0},
-                           arena_printf(step->arena,
-                                        side == 0
-                                            ? "the original's forward changes %s, the refactored's does not"
-                                            : "the refactored's forward changes %s, the original's does not",
-                                        key));
-    }
-}
-
-/* `second_call`: the first calls agree. `rounding`: float64 runs of both sides agree, though the difference
- * is far outside the tolerance. */
-static void report_different(Trials *trials, const Trial *trial, bool second_call, bool rounding) {
-    StepState *step = trials->step;
-    const OutputComparison *worst = NULL;
-    for (size_t i = 0; i < trial->output_count; i++)
-        if (!trial->outputs[i].matches && trial->outputs[i].compared &&
-            (worst == NULL || trial->outputs[i].numbers.max_abs > worst->numbers.max_abs))
-            worst = &trial->outputs[i];
-    if (worst == NULL || !first_report(trials, "different"))
-        return;
-    Diagnosis diagnosis = {.what = "", .instead = NULL};
-    if (second_call)
-        diagnosis = (Diagnosis){.what = "the second call of forward differs: something is kept between calls",
-                                .instead = "keep nothing of one call for the next"};
-    else if (is_other_size(trial->kind))
-        diagnosis =
-            (Diagnosis){.what = "the refactored computes something else at other sizes than the sample's",
-                        .instead = "take sizes from the inputs, as the original does"};
-    else if (trial->kind == TRIAL_OTHER_MODE)
-        diagnosis = (Diagnosis){.what = "in eval mode the outputs agree: dropout or batch statistics differ",
-                                .instead = "do in train mode what the original does, in the same order"};
-    else if (step->has_traces)
-        diagnosis = diagnose(step->arena, &step->original.program, &step->original_trace,
-                             &step->candidate.program, &step->candidate_trace, step->assignment);
-    const ProofResult *proof = &step->result->proof;
-    if (diagnosis.unclear && proof->cause != NULL) /* the graphs do */
-        diagnosis = (Diagnosis){.what = arena_printf(step->arena, "%s: %s", proof->cause, proof->why_not),
-                                .instead = text_equal(proof->cause, "weights crossed")
-                                               ? diagnosis.instead
-                                               : "do what the original does there",
-                                .place = proof->place};
-    const char *when =
-        trial->kind == TRIAL_SEEDED
-            ? arena_printf(step->arena, "seed %llu", (unsigned long long)trial->seed)
-            : arena_printf(step->arena, "%s, --perturb-seed %llu", trial_kind_name(trial->kind),
-                           (unsigned long long)step->result->perturb_seed);
-    Finding *finding =
-        step_violation(step, RULE_NUMBERS_DIFFERENT, diagnosis.place,
-                       arena_printf(step->arena, "%s doesn't match the original (%s): %s%s%s%s", worst->path,
-                                    when, worst->problem,
-                                    rounding ? "; in float64 both agree, so this is rounding, but more than "
-                                               "ten times the tolerance"
-                                             : "",
-                                    diagnosis.what[0] ? "; " : "", diagnosis.what));
-    finding->where = worst->path;
-    if (rounding)
-        finding->instead = "compute by the operators that the original uses, or give --rtol and --atol";
-    else if (diagnosis.instead != NULL)
-        finding->instead = diagnosis.instead;
 }
 
 /* ---- One trial ----------------------------------------------------------------------------- */
@@ -301,23 +115,20 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
         trial_is_rounding(step, request, trial, &rounding, error) != STATUS_OK)
         return STATUS_ERROR;
     if (!trial->pass)
-        report_different(trials, trial, kept, rounding);
+        trial_report_different(trials, trial, kept, rounding);
     if (!trial->pass && trial_only_numbers_differ(trial))
         step_find_departure(step, request, trial);
-    compare_modified(trials, pair);
-    compare_state(trials, pair);
+    trial_compare_modified(trials, pair);
+    trial_compare_state(trials, pair);
     return STATUS_OK;
 }
 
-/* Runs and judges one trial. `*pair` holds its results until the caller closes it. */
-static Status run_trial(Trials *trials, const PairRequest *request, TrialKind kind, Pair *pair,
-                        Error *error) {
+Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, const Pair *pair,
+                   Error *error) {
     StepState *step = trials->step;
     Trial *trial = ARENA_PUSH(step->arena, &trials->list);
     *trial =
         (Trial){.number = (unsigned)trials->list.count, .kind = kind, .seed = request->seed, .max_diff = NAN};
-    if (pair_run(step, request, pair, error) != STATUS_OK)
-        return STATUS_ERROR;
     if (pair->original_failure.failed && kind == TRIAL_SEEDED)
         return original_failed(&pair->original_failure, error);
     if (pair->original_failure.failed) {
@@ -329,7 +140,7 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
     settle_tolerance(step, &pair->original);
     if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
         return candidate_died(&pair->candidate_failure, error);
-    if (pair->candidate_failure.failed && is_other_size(kind)) {
+    if (pair->candidate_failure.failed && trial_is_other_size(kind)) {
         trial->pass = true;
         trial->why_not = pair->candidate_failure.what;
         step_narrow(step, "soundness 11",
@@ -339,12 +150,19 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
     }
     if (pair->candidate_failure.failed) {
         trial->error = pair->candidate_failure.what;
-        report_raised(trials, &pair->candidate_failure);
+        trial_report_raised(trials, &pair->candidate_failure);
         return STATUS_OK;
     }
     if (request->trace)
         step->has_traces = true;
     return judge_trial(trials, request, pair, trial, error);
+}
+
+/* Runs and judges one trial. `*pair` holds its results until the caller closes it. */
+static Status run_trial(Trials *trials, const PairRequest *request, TrialKind kind, Pair *pair,
+                        Error *error) {
+    const Status status = pair_run(trials->step, request, pair, error);
+    return status == STATUS_OK ? trial_judge(trials, request, kind, pair, error) : status;
 }
 
 /* ---- The perturbed trials ------------------------------------------------------------------ */
@@ -367,8 +185,14 @@ static bool has_floating_state(const StepState *step) {
     return false;
 }
 
+/* What is proved needs no other evidence. */
 static void no_evidence(StepState *step, const char *what) {
-    step_violation(step, RULE_NUMBERS_NO_EVIDENCE, (Place){0}, what);
+    if (step->result->proof.proved)
+        findings_add(step->result->findings, verify_rule(RULE_NUMBERS_NO_EVIDENCE), SEVERITY_NOTE, (Place){0},
+                     "%s", what)
+            ->instead = "";
+    else
+        step_violation(step, RULE_NUMBERS_NO_EVIDENCE, (Place){0}, what);
 }
 
 /* Evidence must be able to fail (soundness 15): what the perturbed runs of the original itself show. */
@@ -461,15 +285,50 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
                                   step->processors, &outputs, &count, findings_new(step->arena)))
             step_narrow(step, "soundness 11",
                         "eval mode only: in train mode the refactored gives other outputs");
-        else if (unlike_state(step->assignment, &pair.original, &pair.candidate, true) != NULL)
-            step_narrow(step, "soundness 11",
-                        arena_printf(step->arena,
-                                     "eval mode only: in train mode the refactored leaves %s "
-                                     "as it is",
-                                     unlike_state(step->assignment, &pair.original, &pair.candidate, true)));
+        else if (trial_unlike_state(step->assignment, &pair.original, &pair.candidate, true) != NULL)
+            step_narrow(
+                step, "soundness 11",
+                arena_printf(step->arena,
+                             "eval mode only: in train mode the refactored leaves %s "
+                             "as it is",
+                             trial_unlike_state(step->assignment, &pair.original, &pair.candidate, true)));
     }
     pair_close(&pair);
     return status;
+}
+
+/* On inputs of one kind and the weights as they are by now; `nth` of the step's. */
+static Status run_with_inputs(Trials *trials, const json_t *sample, TrialKind kind, InputKind inputs,
+                              size_t nth, Error *error) {
+    StepState *step = trials->step;
+    PairRequest request = {.seed = step->options->seed,
+                           .trial = sample,
+                           .weights = step->weights,
+                           .again = kind == TRIAL_PERTURBED_BOTH};
+    if (sample_perturb(step, sample, inputs, step->result->perturb_seed + nth, &request.inputs, error) !=
+        STATUS_OK)
+        return STATUS_ERROR;
+    Pair pair;
+    Status status = run_trial(trials, &request, kind, &pair, error);
+    if (status == STATUS_OK)
+        judge_evidence(trials, kind, &pair);
+    pair_close(&pair);
+    memory_file_close(request.inputs);
+    return status;
+}
+
+/* The last: nothing else should run on such weights. */
+static Status run_scaled_weights(Trials *trials, const json_t *sample, Error *error) {
+    StepState *step = trials->step;
+    const size_t count = !has_floating_state(step) ? 0 : step->options->rigor == RIGOR_PARANOID ? 2 : 1;
+    for (size_t i = 0; i < count && all_pass(trials); i++) {
+        const size_t nth = COUNT_OF(PERTURBED) + i;
+        step_tell(step, "scaled weights");
+        if (step_change_weights(step, WEIGHTS_SCALED, step->result->perturb_seed + nth, error) != STATUS_OK ||
+            run_with_inputs(trials, sample, TRIAL_SCALED_WEIGHTS, INPUT_BOTH_SIGNS, nth, error) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    return STATUS_OK;
 }
 
 static Status run_perturbed(Trials *trials, Error *error) {
@@ -478,65 +337,27 @@ static Status run_perturbed(Trials *trials, Error *error) {
     bool perturbed = false;
     for (size_t i = 0; i < COUNT_OF(PERTURBED); i++) {
         step_tell(step, arena_printf(step->arena, "perturbed trial %zu of %zu", i + 1, COUNT_OF(PERTURBED)));
-        if (PERTURBED[i].weights && !perturbed && step_perturb_weights(step, error) != STATUS_OK)
+        if (PERTURBED[i].weights && !perturbed &&
+            step_change_weights(step, WEIGHTS_PERTURBED, step->result->perturb_seed, error) != STATUS_OK)
             return STATUS_ERROR;
         perturbed |= PERTURBED[i].weights;
-        PairRequest request = {.seed = step->options->seed,
-                               .trial = sample,
-                               .weights = step->weights,
-                               .again = PERTURBED[i].kind == TRIAL_PERTURBED_BOTH};
-        if (sample_perturb(step, sample, PERTURBED[i].inputs, step->result->perturb_seed + i, &request.inputs,
-                           error) != STATUS_OK)
-            return STATUS_ERROR;
-        Pair pair;
-        Status status = run_trial(trials, &request, PERTURBED[i].kind, &pair, error);
-        if (status == STATUS_OK)
-            judge_evidence(trials, PERTURBED[i].kind, &pair);
-        pair_close(&pair);
-        memory_file_close(request.inputs);
-        if (status != STATUS_OK)
+        if (run_with_inputs(trials, sample, PERTURBED[i].kind, PERTURBED[i].inputs, i, error) != STATUS_OK)
             return STATUS_ERROR;
     }
     step_tell(step, "other sizes and mode");
     if (run_other_size(trials, sample, 0, error) != STATUS_OK ||
         run_other_size(trials, sample, 1, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (!all_pass(trials))
-        return STATUS_OK; /* there is no claim to narrow */
-    if (run_gradients(trials, sample, error) != STATUS_OK)
+    if (all_pass(trials) && run_gradients(trials, sample, error) != STATUS_OK)
         return STATUS_ERROR;
-    return all_pass(trials) ? run_other_mode(trials, sample, error) : STATUS_OK;
-}
-
-static Status run_seeded(Trials *trials, Error *error) {
-    StepState *step = trials->step;
-    const json_t *samples = json_object_get(step->original_description.done, "trials");
-    for (unsigned i = 0; i < step->options->trial_count; i++) {
-        step_tell(step, arena_printf(step->arena, "trial %u of %u", i + 1, step->options->trial_count));
-        PairRequest request = {.seed = step->options->seed + i,
-                               .trial = json_array_get(samples, i),
-                               .weights = step->weights,
-                               .inputs = step->original_description.inputs,
-                               .trace = i == 0};
-        Pair pair;
-        if (run_trial(trials, &request, TRIAL_SEEDED, &pair, error) != STATUS_OK) {
-            pair_close(&pair);
-            return STATUS_ERROR;
-        }
-        bool raised = pair.candidate_failure.failed;
-        if (i == 0)
-            trials->first = pair;
-        else
-            pair_close(&pair);
-        if (raised)
-            break; /* it would raise again */
-    }
-    return STATUS_OK;
+    if (all_pass(trials) && run_other_mode(trials, sample, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return run_scaled_weights(trials, sample, error);
 }
 
 /* Can output `i` of this trial be compared, or need it not? */
 static bool is_comparable(const Trial *trial, size_t i) {
-    if (trial->outputs == NULL || i >= trial->output_count || is_gradients(trial->kind))
+    if (trial->outputs == NULL || i >= trial->output_count || trial_is_gradients(trial->kind))
         return false;
     const OutputComparison *output = &trial->outputs[i];
     return !output->compared || output->numbers.element_count == 0 || output->numbers.original_finite > 0;
@@ -598,7 +419,7 @@ Status step_run_trials(StepState *step, Error *error) {
     double start = seconds_now();
     StepResult *result = step->result;
     Trials trials = {.step = step, .reported = table_new(step->arena)};
-    Status status = run_seeded(&trials, error);
+    Status status = trials_run_seeded(&trials, error);
     result->seeded_count = trials.list.count;
     for (size_t i = 0; i < trials.list.count; i++)
         if (!(trials.list.items[i].max_diff <= result->max_diff))
@@ -609,7 +430,7 @@ Status step_run_trials(StepState *step, Error *error) {
         status = run_perturbed(&trials, error);
         bool evidence = false;
         for (size_t i = 0; i < trials.list.count; i++)
-            evidence |= trials.list.items[i].counts && !is_gradients(trials.list.items[i].kind);
+            evidence |= trials.list.items[i].counts && !trial_is_gradients(trials.list.items[i].kind);
         if (status == STATUS_OK && evidence)
             judge_finite(&trials);
         if (status == STATUS_OK && !evidence)

@@ -1,4 +1,6 @@
-/* Perturbed weights: every floating parameter and state buffer becomes distinguishable (soundness 13). */
+/* Changed weights: every floating parameter and state buffer becomes distinguishable (soundness 13), or or
+ * every row of one gets a scale of its own, so that what they make gets past bounds within which initialised
+ * models stay. */
 #include "inside.h"
 
 #include <math.h>
@@ -112,15 +114,42 @@ static void perturb_tensor(const TensorView *source, uint8_t *target, uint64_t s
                          target, seed);
 }
 
-void weights_perturb(const StateDict *original, Bytes source, uint8_t *target, uint64_t seed) {
+/* A power of two from a quarter to 16, so that nothing is rounded; no more than the dtype's range bears. */
+static double scale_of(Dtype dtype, uint64_t bits) {
+    const int largest = dtype == DTYPE_FLOAT16 ? 1 : dtype_info(dtype)->size == 1 ? 0 : 4;
+    return ldexp(1, (int)(bits % (unsigned)(largest + 3)) - 2);
+}
+
+/* Of a vector each element is a row. One scale for all would only saturate what comes after. */
+static void scale_rows(const TensorView *source, uint8_t *target, uint64_t seed) {
+    const int64_t length = source->rank < 2 ? 1 : source->shape[source->rank - 1];
+    const uint64_t stream = noise_stream(seed, source->storage_at);
+    double scale = 1;
+    for (int64_t i = 0; i < source->element_count; i++) {
+        if (i % length == 0)
+            scale = scale_of(source->dtype, noise_at(stream, (uint64_t)(i / length)));
+        const uint8_t *from = tensor_at_linear(source, i);
+        Element element = element_read(source->dtype, from);
+        element.real *= scale;
+        element.imaginary *= scale;
+        element_write(source->dtype, target + source->storage_at + (from - (const uint8_t *)source->data),
+                      element);
+    }
+}
+
+void weights_change(const StateDict *original, Bytes source, uint8_t *target, WeightKind kind,
+                    uint64_t seed) {
     if (source.size > 0)
         memcpy(target, source.data, source.size);
-    for (size_t i = 0; i < original->count; i++) {
+    for (size_t i = 0; i < original->count && kind != WEIGHTS_SAME; i++) {
         const StateEntry *entry = &original->items[i];
         if (entry->tie != i || !entry->is_state || !dtype_is_floating(entry->tensor.dtype))
             continue;
         TensorView view = entry->tensor;
         view.data = source.data + view.storage_at;
-        perturb_tensor(&view, target, seed);
+        if (kind == WEIGHTS_SCALED)
+            scale_rows(&view, target, seed);
+        else
+            perturb_tensor(&view, target, seed);
     }
 }

@@ -151,9 +151,15 @@ json_t *weights_layout_original(const StateDict *original);
 /* ---- Perturbation (soundness 13) ----------------------------------------------------------
  * Deterministic from the seed alone: every element's noise is a hash of seed, storage and position. */
 
-/* Copies the weights file `source` to `target` (as large), with every floating parameter and state buffer
- * made distinguishable. Ties stay tied; integers, booleans, masks and ramps stay as they are. */
-void weights_perturb(const StateDict *original, Bytes source, uint8_t *target, uint64_t seed);
+typedef enum WeightKind {
+    WEIGHTS_SAME,
+    WEIGHTS_PERTURBED, /* every floating parameter and state buffer made distinguishable */
+    WEIGHTS_SCALED     /* each row times its own power of two: 1/4 to 16, to 2 in float16, to 1 in float8 */
+} WeightKind;
+
+/* Copies the weights file `source` to `target` (as large) and changes the floating parameters and state
+ * buffers by `kind`. Ties stay tied; integers, booleans, masks and ramps stay as they are. */
+void weights_change(const StateDict *original, Bytes source, uint8_t *target, WeightKind kind, uint64_t seed);
 
 typedef enum InputKind {
     INPUT_SAME,       /* the sample */

@@ -219,7 +219,8 @@ static void test_the_original_gets_its_own(void **state) {
 /* ---- Perturbed weights -------------------------------------------------------------------- */
 static const float *perturbed(World *world, uint64_t seed) {
     decode(world);
-    weights_perturb(&world->original, (Bytes){world->file, world->used}, world->candidate_file, seed);
+    weights_change(&world->original, (Bytes){world->file, world->used}, world->candidate_file,
+                   WEIGHTS_PERTURBED, seed);
     return (const float *)(const void *)world->candidate_file;
 }
 
@@ -309,6 +310,29 @@ static void test_ties_stay_tied(void **state) {
     memcpy(once, perturbed(world, 9), sizeof once);
     json_array_remove(world->original_state, 1);
     assert_memory_equal(once, perturbed(world, 9), sizeof once);
+}
+
+static void test_each_row_gets_a_scale_of_its_own(void **state) {
+    World *world = *state;
+    const float *single = original(world, "single", "[64, 2]", 1);
+    add(world->original_state, "half", "parameter", "torch.float16", "[64]", world->used);
+    for (size_t i = 0; i < 64; i++)
+        element_write(DTYPE_FLOAT16, world->file + world->used + 2 * i, (Element){.real = 1});
+    world->used += 512;
+    decode(world);
+    weights_change(&world->original, (Bytes){world->file, world->used}, world->candidate_file, WEIGHTS_SCALED,
+                   1);
+    const float *scaled = (const float *)(const void *)world->candidate_file;
+    double least = 1, most = 1, most_half = 1;
+    for (size_t i = 0; i < 64; i++) {
+        const double scale = scaled[2 * i] / single[2 * i],
+                     half = element_read(DTYPE_FLOAT16, world->candidate_file + 512 + 2 * i).real;
+        assert_true(scaled[2 * i + 1] == scale * single[2 * i + 1] && exp2(round(log2(scale))) == scale);
+        least = fmin(least, scale);
+        most = fmax(most, scale);
+        most_half = fmax(most_half, half);
+    }
+    assert_true(least == 0.25 && most == 16 && most_half == 2);
 }
 
 /* ---- Perturbed inputs --------------------------------------------------------------------- */
@@ -444,6 +468,7 @@ int main(void) {
         TEST(test_perturbation_depends_on_the_seed_alone),
         TEST(test_masks_and_integers_stay_and_every_float_moves),
         TEST(test_ties_stay_tied),
+        TEST(test_each_row_gets_a_scale_of_its_own),
         TEST(test_integers_cover_their_table),
         TEST(test_booleans_have_both_values),
         TEST(test_floats_by_kind),

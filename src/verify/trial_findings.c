@@ -1,0 +1,179 @@
+/* What went wrong in a trial, as findings: each is made once, not once a trial. */
+#include "trials_parts.h"
+
+#include <string.h>
+
+bool trial_is_other_size(TrialKind kind) {
+    return kind == TRIAL_OTHER_BATCH || kind == TRIAL_OTHER_LENGTH;
+}
+
+bool trial_is_gradients(TrialKind kind) {
+    return kind == TRIAL_GRADIENTS || kind == TRIAL_EQUAL_GRADIENTS;
+}
+
+static bool first_report(Trials *trials, const char *key) {
+    if (table_has(trials->reported, key))
+        return false;
+    table_put(trials->reported, key, TABLE_PRESENT);
+    return true;
+}
+
+/* The guide's cause for an exception of torch's, by the words that torch uses for it. */
+static const char *cause_of(const char *message) {
+    static const struct {
+        const char *words, *cause;
+    } causes[] = {
+        {"allocate memory",
+         "it runs out of memory where the original does not; --memory BYTES allows it more"},
+        {"MemoryError", "it runs out of memory where the original does not; --memory BYTES allows it more"},
+        {"shapes cannot be multiplied",
+         "shape mismatch: check that Linear(in, out) is not swapped and that no dimension was reduced"},
+        {"size mismatch", "shape mismatch: check weight dimensions and reshapes"},
+        {"Expected size for", "shape mismatch: check the shapes that go into this component"},
+        {"must match the size", "shape mismatch: check reshapes and transposes"},
+        {"is invalid for input of size", "shape mismatch: a reshape has the wrong sizes"},
+        {"to have", "shape mismatch: check the shapes that go into this component"},
+        {"normalized_shape", "shape mismatch: the normalised dimension is not the original's"},
+        {"dtype", "dtype mismatch: weights and input must have the same dtype"},
+        {"scalar type", "dtype mismatch: weights and input must have the same dtype"},
+        {"positional argument", "its forward() does not take the original's inputs"},
+        {"keyword argument", "its forward() does not take the original's inputs"},
+    };
+    for (size_t i = 0; i < COUNT_OF(causes); i++)
+        if (strstr(message, causes[i].words) != NULL)
+            return causes[i].cause;
+    return NULL;
+}
+
+void trial_report_raised(Trials *trials, const CellFailure *failure) {
+    StepState *step = trials->step;
+    if (!first_report(trials, "raised"))
+        return;
+    const char *cause = cause_of(failure->what);
+    Finding *finding = step_violation(
+        step, RULE_NUMBERS_RAISED, failure->place,
+        arena_printf(step->arena, "the refactored model fails on inputs that the original accepts%s%s: %s",
+                     failure->module == NULL || failure->module[0] == '\0' ? "" : " at component ",
+                     failure->module == NULL ? "" : failure->module, failure->what));
+    finding->where = failure->module;
+    if (cause != NULL)
+        finding->instead = cause;
+}
+
+static bool is_among(const char *name, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A changed input is a finding only if one side does it and the other not. */
+void trial_compare_modified(Trials *trials, const Pair *pair) {
+    StepState *step = trials->step;
+    const RunOutputs *a = &pair->original, *b = &pair->candidate;
+    for (size_t i = 0; i < a->input_modified_count; i++) {
+        bool both = is_among(a->inputs_modified[i], b->inputs_modified, b->input_modified_count);
+        const char *what =
+            arena_printf(step->arena,
+                         both ? "both models modify their input %s in place"
+                              : "the original modifies its input %s in place, the refactored does not",
+                         a->inputs_modified[i]);
+        if (!both)
+            step_violation(step, RULE_NUMBERS_INPUT, (Place){0}, what);
+        else
+            findings_add(step->result->findings, verify_rule(RULE_NUMBERS_INPUT), SEVERITY_NOTE, (Place){0},
+                         "%s", what)
+                ->instead = "";
+    }
+    for (size_t i = 0; i < b->input_modified_count; i++)
+        if (!is_among(b->inputs_modified[i], a->inputs_modified, a->input_modified_count))
+            step_violation(
+                step, RULE_NUMBERS_INPUT, (Place){0},
+                arena_printf(step->arena,
+                             "the refactored modifies its input %s in place, the original does not",
+                             b->inputs_modified[i]));
+}
+
+/* The first key of `from` that its own side's forward changed and the other's left as it was; NULL: none. */
+const char *trial_unlike_state(const Assignment *assignment, const RunOutputs *original,
+                                const RunOutputs *candidate, bool of_original) {
+    for (size_t i = 0; i < assignment->candidate->count; i++) {
+        const Assigned *assigned = &assignment->items[i];
+        const char *ours = assignment->candidate->items[i].key;
+        if (assigned->count != 1)
+            continue;
+        const char *theirs = assignment->original->items[assigned->items[0].original].key;
+        bool there = is_among(theirs, original->state_modified, original->state_modified_count);
+        bool here = is_among(ours, candidate->state_modified, candidate->state_modified_count);
+        if (there != here && there == of_original)
+            return theirs;
+    }
+    return NULL;
+}
+
+/* What lives on after forward is output too (soundness 3). */
+void trial_compare_state(Trials *trials, const Pair *pair) {
+    StepState *step = trials->step;
+    for (int side = 0; side < 2; side++) {
+        const char *key = trial_unlike_state(step->assignment, &pair->original, &pair->candidate, side == 0);
+        if (key != NULL && first_report(trials, "state"))
+            step_violation(step, RULE_NUMBERS_STATE, (Place){0},
+                           arena_printf(step->arena,
+                                        side == 0
+                                            ? "the original's forward changes %s, the refactored's does not"
+                                            : "the refactored's forward changes %s, the original's does not",
+                                        key));
+    }
+}
+
+/* `second_call`: the first calls agree. `rounding`: float64 runs of both sides agree, though the difference
+ * is far outside the tolerance. */
+void trial_report_different(Trials *trials, const Trial *trial, bool second_call, bool rounding) {
+    StepState *step = trials->step;
+    const OutputComparison *worst = NULL;
+    for (size_t i = 0; i < trial->output_count; i++)
+        if (!trial->outputs[i].matches && trial->outputs[i].compared &&
+            (worst == NULL || trial->outputs[i].numbers.max_abs > worst->numbers.max_abs))
+            worst = &trial->outputs[i];
+    if (worst == NULL || !first_report(trials, "different"))
+        return;
+    Diagnosis diagnosis = {.what = "", .instead = NULL};
+    if (second_call)
+        diagnosis = (Diagnosis){.what = "the second call of forward differs: something is kept between calls",
+                                .instead = "keep nothing of one call for the next"};
+    else if (trial_is_other_size(trial->kind))
+        diagnosis =
+            (Diagnosis){.what = "the refactored computes something else at other sizes than the sample's",
+                        .instead = "take sizes from the inputs, as the original does"};
+    else if (trial->kind == TRIAL_OTHER_MODE)
+        diagnosis = (Diagnosis){.what = "in eval mode the outputs agree: dropout or batch statistics differ",
+                                .instead = "do in train mode what the original does, in the same order"};
+    else if (step->has_traces)
+        diagnosis = diagnose(step->arena, &step->original.program, &step->original_trace,
+                             &step->candidate.program, &step->candidate_trace, step->assignment);
+    const ProofResult *proof = &step->result->proof;
+    if (diagnosis.unclear && proof->cause != NULL) /* the graphs do */
+        diagnosis = (Diagnosis){.what = arena_printf(step->arena, "%s: %s", proof->cause, proof->why_not),
+                                .instead = text_equal(proof->cause, "weights crossed")
+                                               ? diagnosis.instead
+                                               : "do what the original does there",
+                                .place = proof->place};
+    const char *when =
+        trial->kind == TRIAL_SEEDED
+            ? arena_printf(step->arena, "seed %llu", (unsigned long long)trial->seed)
+            : arena_printf(step->arena, "%s, --perturb-seed %llu", trial_kind_name(trial->kind),
+                           (unsigned long long)step->result->perturb_seed);
+    Finding *finding =
+        step_violation(step, RULE_NUMBERS_DIFFERENT, diagnosis.place,
+                       arena_printf(step->arena, "%s doesn't match the original (%s): %s%s%s%s", worst->path,
+                                    when, worst->problem,
+                                    rounding ? "; in float64 both agree, so this is rounding, but more than "
+                                               "ten times the tolerance"
+                                             : "",
+                                    diagnosis.what[0] ? "; " : "", diagnosis.what));
+    finding->where = worst->path;
+    if (rounding)
+        finding->instead = "compute by the operators that the original uses, or give --rtol and --atol";
+    else if (diagnosis.instead != NULL)
+        finding->instead = diagnosis.instead;
+}

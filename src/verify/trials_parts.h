@@ -1,0 +1,44 @@
+/* trials_parts: what the files of the trials share. */
+#ifndef PLUMBLINE_TRIALS_PARTS_H
+#define PLUMBLINE_TRIALS_PARTS_H
+
+#include "pair.h"
+
+typedef struct Trials {
+    StepState *step;
+    Pair first; /* kept: what the perturbed trials are held against */
+    struct {
+        Trial *items;
+        size_t count, capacity;
+    } list;
+    Table *reported; /* "raised", "state", "different": what has its finding */
+} Trials;
+
+bool trial_is_other_size(TrialKind kind);
+bool trial_is_gradients(TrialKind kind);
+
+/* ---- trials.c ------------------------------------------------------------------------------ */
+/* Judges a pair that has been run, as a trial of its own. */
+MUST_USE Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, const Pair *pair,
+                            Error *error);
+
+/* ---- seeded.c ------------------------------------------------------------------------------ */
+/* Runs and judges the guide's trials; trials->first is then to be closed, whatever comes back. */
+MUST_USE Status trials_run_seeded(Trials *trials, Error *error);
+
+/* ---- trial_findings.c ---------------------------------------------------------------------- */
+/* The candidate raised where the original did not. */
+void trial_report_raised(Trials *trials, const CellFailure *failure);
+/* Outputs' numbers differ. `second_call`: those of the first calls agree. `rounding`: float64 runs of both
+ * sides agree, though the difference is far outside the tolerance. */
+void trial_report_different(Trials *trials, const Trial *trial, bool second_call, bool rounding);
+/* A changed input is a finding only if one side does it and the other not. */
+void trial_compare_modified(Trials *trials, const Pair *pair);
+/* What lives on after forward is output too (soundness 3). */
+void trial_compare_state(Trials *trials, const Pair *pair);
+/* The first key of the assignment that one side's forward changed and the other's left as it was;
+ * `of_original`: the original's did. NULL: none. */
+const char *trial_unlike_state(const Assignment *assignment, const RunOutputs *original,
+                               const RunOutputs *candidate, bool of_original);
+
+#endif
