@@ -1,6 +1,7 @@
 /* Terms, each once; views of views and of writes as one view where an index map can say so. */
 #include "graph_parts.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,23 +9,28 @@
 enum { MOST_LOOKED_THROUGH = 64 };
 
 struct GraphLabels {
-    Table *table;
+    pthread_mutex_t mutex;
+    Table *table; /* text -> itself, in memory of its own */
 };
 
 GraphLabels *graph_labels_new(Arena *arena) {
     GraphLabels *labels = ARENA_NEW(arena, GraphLabels);
-    labels->table = table_new(arena);
+    labels->table = table_new(arena_new_within(arena));
+    pthread_mutex_init(&labels->mutex, NULL);
     return labels;
 }
 
 const char *label_intern(GraphLabels *labels, const char *text) {
+    pthread_mutex_lock(&labels->mutex);
     const char *label = table_get(labels->table, text);
-    if (label != NULL)
-        return label;
-    table_put(labels->table, text, TABLE_PRESENT);
-    TableEntry *entry = &labels->table->items[labels->table->count - 1];
-    entry->value = (void *)(uintptr_t)entry->key;
-    return entry->key;
+    if (label == NULL) {
+        table_put(labels->table, text, TABLE_PRESENT);
+        TableEntry *entry = &labels->table->items[labels->table->count - 1];
+        label = entry->key;
+        entry->value = (void *)(uintptr_t)label;
+    }
+    pthread_mutex_unlock(&labels->mutex);
+    return label;
 }
 
 void store_open(Store *store, Arena *arena, Arena *scratch, GraphLabels *labels, size_t expected) {

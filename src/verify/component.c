@@ -106,7 +106,7 @@ static Status record_one(StepState *step, const Side *side, bool symbolic, Recor
     }
     Status status = record_start(step, side, &request, &work, error);
     if (status == STATUS_OK)
-        status = record_finish(step, &work, &inputs, recording, NULL, error);
+        status = record_finish(step->arena, &work, &inputs, recording, NULL, error);
     json_decref((json_t *)request.weights);
     record_inputs_close(&inputs);
     description_close(&description);

@@ -138,8 +138,8 @@ static Status record(ComponentState *component, const Description *sample, bool 
     }
     Status status = record_start(step, &component->side, &request, &work, error);
     if (status == STATUS_OK)
-        status =
-            record_finish(step, &work, &inputs, &shown->recording, real ? NULL : &shown->described, error);
+        status = record_finish(step->arena, &work, &inputs, &shown->recording,
+                               real ? NULL : &shown->described, error);
     json_decref((json_t *)request.weights);
     record_inputs_close(&inputs);
     return status;

@@ -1,10 +1,16 @@
 /* Proof: both sides recorded, made graphs, and unified. */
 #include "recording.h"
 
+#include <pthread.h>
 #include <string.h>
+
+typedef struct Graphs { /* one for each recorded call of forward */
+    Graph original[SECTION_COUNT], candidate[SECTION_COUNT];
+} Graphs;
 
 typedef struct Recordings {
     Recording original, candidate;
+    Graphs *graphs; /* of those that could be recorded */
     const RecordInputs *inputs;
     const char *const *names; /* of the calls */
 } Recordings;
@@ -96,17 +102,6 @@ static BindingRules rules_of(StepState *step) {
     return rules;
 }
 
-typedef struct Graphs { /* one for each recorded call of forward */
-    Graph original[SECTION_COUNT], candidate[SECTION_COUNT];
-} Graphs;
-
-static Status make_graphs(StepState *step, const Recordings *recordings, Graphs *graphs, Error *error) {
-    GraphLabels *labels = graph_labels_new(step->arena);
-    return recording_graphs(step->arena, labels, &recordings->original, graphs->original, error) == STATUS_OK
-               ? recording_graphs(step->arena, labels, &recordings->candidate, graphs->candidate, error)
-               : STATUS_ERROR;
-}
-
 /* The other mode narrows the claim; where it is part of the verdict, numbers must tell. */
 static void tell_other_mode(StepState *step, const char *what) {
     if (step->options->rigor != RIGOR_PARANOID || step->options->train)
@@ -116,9 +111,9 @@ static void tell_other_mode(StepState *step, const char *what) {
 }
 
 /* What holds of the sample is looked at past it (soundness 11). */
-static void unify_other_call(StepState *step, const Recordings *recordings, const Graphs *graphs,
-                             SectionKind kind) {
+static void unify_other_call(StepState *step, const Recordings *recordings, SectionKind kind) {
     Arena *arena = step->arena;
+    const Graphs *graphs = recordings->graphs;
     const Section *original = &recordings->original.sections[kind],
                   *candidate = &recordings->candidate.sections[kind];
     if (recordings->inputs->trials[kind] == NULL || original->raised != NULL)
@@ -170,10 +165,36 @@ static void unify_other_call(StepState *step, const Recordings *recordings, cons
 
 /* ---- Both sides ---------------------------------------------------------------------------- */
 
+/* One side's recording, from its cell's answer to its graphs. */
+typedef struct Taking {
+    Arena *arena;
+    Work *work;
+    const RecordInputs *inputs;
+    Recording *recording;
+    Description *description;
+    GraphLabels *labels;
+    Graph *graphs;
+    Status status;
+    Error error;
+} Taking;
+
+static void *take_recording(void *context) {
+    Taking *taking = context;
+    taking->status = record_finish(taking->arena, taking->work, taking->inputs, taking->recording,
+                                   taking->description, &taking->error);
+    if (taking->status == STATUS_OK && !taking->recording->failure.failed)
+        taking->status = recording_graphs(taking->arena, taking->labels, taking->recording, taking->graphs,
+                                          &taking->error);
+    return NULL;
+}
+
+/* Both sides at once. */
 static Status record_both(StepState *step, const RecordRequest *original, const RecordRequest *candidate,
                           Recordings *recordings, Error *error) {
     Work first = {0}, second = {0};
-    *recordings = (Recordings){.inputs = original->inputs, .names = original->inputs->names};
+    *recordings = (Recordings){.graphs = ARENA_NEW(step->arena, Graphs),
+                               .inputs = original->inputs,
+                               .names = original->inputs->names};
     if (record_start(step, &step->original, original, &first, error) != STATUS_OK)
         return STATUS_ERROR;
     Status status = record_start(step, &step->candidate, candidate, &second, error);
@@ -181,14 +202,32 @@ static Status record_both(StepState *step, const RecordRequest *original, const 
         work_close(&first);
         return status;
     }
-    status = record_finish(step, &first, original->inputs, &recordings->original,
-                           original->describe ? &step->original_description : NULL, error);
-    if (status != STATUS_OK) {
-        work_close(&second);
-        return status;
-    }
-    return record_finish(step, &second, candidate->inputs, &recordings->candidate,
-                         candidate->describe ? &step->candidate_description : NULL, error);
+    GraphLabels *labels = graph_labels_new(step->arena);
+    Taking theirs = {.arena = arena_new_within(step->arena),
+                     .work = &first,
+                     .inputs = original->inputs,
+                     .recording = &recordings->original,
+                     .description = original->describe ? &step->original_description : NULL,
+                     .labels = labels,
+                     .graphs = recordings->graphs->original};
+    Taking ours = {.arena = step->arena,
+                   .work = &second,
+                   .inputs = candidate->inputs,
+                   .recording = &recordings->candidate,
+                   .description = candidate->describe ? &step->candidate_description : NULL,
+                   .labels = labels,
+                   .graphs = recordings->graphs->candidate};
+    pthread_t thread;
+    const bool at_once = pthread_create(&thread, NULL, take_recording, &theirs) == 0;
+    if (!at_once)
+        take_recording(&theirs);
+    take_recording(&ours);
+    if (at_once)
+        pthread_join(thread, NULL);
+    if (theirs.status == STATUS_OK && ours.status == STATUS_OK)
+        return STATUS_OK;
+    *error = theirs.status == STATUS_OK ? ours.error : theirs.error;
+    return STATUS_ERROR;
 }
 
 static bool could_be_recorded(StepState *step, const Recordings *recordings) {
@@ -207,7 +246,8 @@ static bool could_be_recorded(StepState *step, const Recordings *recordings) {
 }
 
 /* For whoever asks what the sample's call did. */
-static void keep_sample(StepState *step, const Recordings *recordings, const Graphs *graphs) {
+static void keep_sample(StepState *step, const Recordings *recordings) {
+    const Graphs *graphs = recordings->graphs;
     step->recorded = true;
     step->original_recorded = recordings->original.trace;
     step->candidate_recorded = recordings->candidate.trace;
@@ -217,26 +257,22 @@ static void keep_sample(StepState *step, const Recordings *recordings, const Gra
     step->candidate_graph.trace = &step->candidate_recorded;
 }
 
-static Status unify_all(StepState *step, const Recordings *recordings, Error *error) {
+static void unify_all(StepState *step, const Recordings *recordings) {
     ProofResult *proof = &step->result->proof;
-    Graphs *graphs = ARENA_NEW(step->arena, Graphs);
-    if (make_graphs(step, recordings, graphs, error) != STATUS_OK)
-        return STATUS_ERROR;
-    const Graph *original = &graphs->original[0], *candidate = &graphs->candidate[0];
-    keep_sample(step, recordings, graphs);
+    const Graph *original = &recordings->graphs->original[0], *candidate = &recordings->graphs->candidate[0];
+    keep_sample(step, recordings);
     const BindingRules rules = rules_of(step);
     const Unification found = graph_unify(step->arena, original, candidate, &rules);
     proof->operators = original->event_count;
     tell_conditions(step, original);
     if (!found.proved) {
         tell_difference(step, original, candidate, &found.difference);
-        return STATUS_OK;
+        return;
     }
     proof->proved = true;
     take_bindings(step, &found);
     for (int kind = SECTION_AGAIN; kind < SECTION_COUNT && proof->proved; kind++)
-        unify_other_call(step, recordings, graphs, (SectionKind)kind);
-    return STATUS_OK;
+        unify_other_call(step, recordings, (SectionKind)kind);
 }
 
 /* The proof's own weight map, where no other was given: names settle the rest. */
@@ -275,7 +311,7 @@ Status step_prove(StepState *step, bool symbolic, Error *error) {
     proof->symbolic = symbolic;
     Status status = record_both(step, &original, &candidate, &recordings, error);
     if (status == STATUS_OK && could_be_recorded(step, &recordings))
-        status = unify_all(step, &recordings, error);
+        unify_all(step, &recordings);
     step->proof_trace = recordings.candidate.trace;
     map_from_proof(step);
     if (proof->proved && step->other_mode_differs != NULL)
@@ -333,7 +369,7 @@ static Status prove_alone(StepState *step, Work *own, bool *proved, Error *error
     if (recorded && step->composed != NULL)
         status = step->composed->settle_map(step, error);
     if (recorded && status == STATUS_OK)
-        status = unify_all(step, &recordings, error);
+        unify_all(step, &recordings);
     proof->seconds = seconds_now() - start;
     if (status == STATUS_OK && proof->proved) {
         step->original_trace = recordings.original.trace;

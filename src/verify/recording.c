@@ -134,11 +134,11 @@ Status recording_graphs(Arena *arena, GraphLabels *labels, const Recording *reco
                              recording->calls, recording->call_count, &recording->trace, graphs, error);
 }
 
-Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Recording *recording,
+Status record_finish(Arena *arena, Work *work, const RecordInputs *inputs, Recording *recording,
                      Description *description, Error *error) {
     *recording = (Recording){0};
     double start = seconds_now();
-    Status status = work_wait(step->arena, work, &recording->done, &recording->failure, error);
+    Status status = work_wait(arena, work, &recording->done, &recording->failure, error);
     recording->seconds = seconds_now() - start;
     const char *where = work->side->role;
     if (status == STATUS_OK && recording->done != NULL) {
@@ -146,12 +146,12 @@ Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Re
         recording->file = work->recording;
         work->recording = NULL;
         if (status == STATUS_OK)
-            status = trace_decode(step->arena, json_object_get(recording->done, "trace"), recording->pieces,
+            status = trace_decode(arena, json_object_get(recording->done, "trace"), recording->pieces,
                                   &recording->trace, error);
         if (status == STATUS_OK)
-            status = take_sections(step->arena, inputs, recording->done, recording, where, error);
+            status = take_sections(arena, inputs, recording->done, recording, where, error);
         if (status == STATUS_OK && description != NULL) {
-            status = description_decode(step->arena, work, json_incref(recording->done), description, error);
+            status = description_decode(arena, work, json_incref(recording->done), description, error);
             description->inputs = NULL; /* lent by the caller */
         }
     }

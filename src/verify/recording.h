@@ -62,8 +62,9 @@ typedef struct RecordRequest {
 } RecordRequest;
 MUST_USE Status record_start(StepState *step, const Side *side, const RecordRequest *request, Work *work,
                              Error *error);
-/* Waits and decodes. `description`, if not NULL, gets what was described. */
-MUST_USE Status record_finish(StepState *step, Work *work, const RecordInputs *inputs, Recording *recording,
+/* Waits and decodes. `description`, if not NULL, gets what was described. Several threads may do this at
+ * once, each with an arena of its own. */
+MUST_USE Status record_finish(Arena *arena, Work *work, const RecordInputs *inputs, Recording *recording,
                               Description *description, Error *error);
 /* One graph for each of `calls`. */
 MUST_USE Status recording_graphs(Arena *arena, GraphLabels *labels, const Recording *recording, Graph *graphs,

@@ -96,7 +96,7 @@ void trial_compare_modified(Trials *trials, const Pair *pair) {
 
 /* The first key of `from` that its own side's forward changed and the other's left as it was; NULL: none. */
 const char *trial_unlike_state(const Assignment *assignment, const RunOutputs *original,
-                                const RunOutputs *candidate, bool of_original) {
+                               const RunOutputs *candidate, bool of_original) {
     for (size_t i = 0; i < assignment->candidate->count; i++) {
         const Assigned *assigned = &assignment->items[i];
         const char *ours = assignment->candidate->items[i].key;
