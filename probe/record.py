@@ -12,7 +12,7 @@ from .describe import Loaded, argument_names, constructions, describe_state, exp
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, read_all
 from .pieces import Pieces
-from .recorder import Recorder
+from .recorder import NeedsData, Recorder
 from .registry import FileRegistry
 from .run import slow_path, traced
 from .tracer import Tracer
@@ -68,6 +68,10 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     progress.stage = "weights"
     if not work["symbolic"]:
         state.place_weights(model, {row["key"]: row["tensor"] for row in work["weights"]}, files.get("weights"), "cpu")
+    if work["symbolic"] and work["describe"]:
+        for entry in state.entries(model):  # made of torch.empty, and filled
+            if entry.kind == "buffer" and entry.tensor.device.type == "meta":
+                raise NeedsData("the buffer %s has no values on shapes alone" % entry.key)
     described = {"state": [], "attributes": [], "tensors": init_tensors.finish()} if not work["describe"] else \
         dict(describe_state(model, registry, files["weights"], False, discard=False), tensors=init_tensors.finish())
     for entry in state.entries(model):  # no graph of gradients is built, and grad mode is what the model makes it
