@@ -67,7 +67,6 @@ static bool is_among(const char *name, const char *const *names, size_t count) {
     return false;
 }
 
-/* A changed input is a finding only if one side does it and the other not. */
 void trial_compare_modified(Trials *trials, const Pair *pair) {
     StepState *step = trials->step;
     const RunOutputs *a = &pair->original, *b = &pair->candidate;
@@ -94,7 +93,6 @@ void trial_compare_modified(Trials *trials, const Pair *pair) {
                              b->inputs_modified[i]));
 }
 
-/* The first key of `from` that its own side's forward changed and the other's left as it was; NULL: none. */
 const char *trial_unlike_state(const Assignment *assignment, const RunOutputs *original,
                                const RunOutputs *candidate, bool of_original) {
     for (size_t i = 0; i < assignment->candidate->count; i++) {
@@ -111,7 +109,6 @@ const char *trial_unlike_state(const Assignment *assignment, const RunOutputs *o
     return NULL;
 }
 
-/* What lives on after forward is output too (soundness 3). */
 void trial_compare_state(Trials *trials, const Pair *pair) {
     StepState *step = trials->step;
     for (int side = 0; side < 2; side++) {
@@ -126,8 +123,6 @@ void trial_compare_state(Trials *trials, const Pair *pair) {
     }
 }
 
-/* `second_call`: the first calls agree. `rounding`: float64 runs of both sides agree, though the difference
- * is far outside the tolerance. */
 void trial_report_different(Trials *trials, const Trial *trial, bool second_call, bool rounding) {
     StepState *step = trials->step;
     const OutputComparison *worst = NULL;
