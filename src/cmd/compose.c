@@ -93,13 +93,13 @@ static int judge(Arena *arena, Probe *probe, const ComposeArguments *arguments) 
     const Parser own = probe_parser(probe), parser = parser_remembering(arena, &own);
     if (project_read(arena, &parser, &arguments->project, &project, &error) != STATUS_OK)
         return command_fail(&error);
+    CompositionOptions options = arguments->composition;
+    options.step.parser = &parser;
     CompositionResult result;
     size_t failed;
-    const StepResult **steps =
-        composed_steps(arena, probe, &project, &arguments->composition.step, &progress, &failed);
-    composition_verify(arena, probe, &project, steps, &arguments->composition, &progress, &result);
-    const Status status =
-        judge_dimensions(arena, probe, &project, &arguments->composition.step, &progress, &result, &error);
+    const StepResult **steps = composed_steps(arena, probe, &project, &options.step, &progress, &failed);
+    composition_verify(arena, probe, &project, steps, &options, &progress, &result);
+    const Status status = judge_dimensions(arena, probe, &project, &options.step, &progress, &result, &error);
     if (progress.tell != NULL)
         progress.tell(progress.context, "");
     if (status != STATUS_OK)

@@ -48,12 +48,15 @@ const StepResult **composed_steps(Arena *arena, Probe *probe, const Project *pro
 
 Status composed_read(Arena *arena, Probe *probe, const ProjectOptions *options, const StepOptions *settings,
                      const Progress *progress, Project *project, CompositionResult *result, Error *error) {
-    const Parser own = probe_parser(probe), parser = parser_remembering(arena, &own);
-    if (project_read(arena, &parser, options, project, error) != STATUS_OK)
+    const Parser own = probe_parser(probe);
+    Parser *parser = ARENA_NEW(arena, Parser); /* steps keep it */
+    *parser = parser_remembering(arena, &own);
+    if (project_read(arena, parser, options, project, error) != STATUS_OK)
         return STATUS_ERROR;
+    CompositionOptions composition = {.step = *settings, .run_test = false};
+    composition.step.parser = parser;
     size_t failed;
-    const StepResult **steps = composed_steps(arena, probe, project, settings, progress, &failed);
-    const CompositionOptions composition = {.step = *settings, .run_test = false};
+    const StepResult **steps = composed_steps(arena, probe, project, &composition.step, progress, &failed);
     composition_verify(arena, probe, project, steps, &composition, progress, result);
     return STATUS_OK;
 }

@@ -29,7 +29,7 @@ static const char *language_problem(Composing *composing, Probe *probe, const Pr
     Findings *findings = findings_new(arena);
     Program again;
     Error error;
-    Parser parser = probe_parser(probe);
+    const Parser parser = options->parser != NULL ? *options->parser : probe_parser(probe);
     if (program_load(arena, &parser, step->refactored, PART_OWN, options->allowed_imports,
                      options->allowed_import_count, &again, findings, &error) != STATUS_OK)
         return error_line(arena, &error);
