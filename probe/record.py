@@ -26,15 +26,8 @@ def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     """work: inputs. The program's own inputs; floating tensors that stand for shapes alone are not written."""
     loaded = Loaded(work, files, FileRegistry(work["program"], read_all(files["bundle"])), progress)
     progress.stage = "inputs"
-    loaded.seed(work["seed"])
-    recorder = Recorder(True, lambda: -1)
     shapes.put_stand_ins()
-    try:
-        with recorder:
-            arguments, keywords = own_inputs(loaded)
-    except Exception:  # they need numbers
-        loaded.seed(work["seed"])
-        arguments, keywords = own_inputs(loaded)
+    arguments, keywords = inputs_on_shapes(loaded)
     writer = TensorWriter(files["inputs"], shapes=True)
     written: List[bool] = []
 
@@ -50,6 +43,33 @@ def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     encoded = {"args": values.encode(arguments, number), "kwargs": values.encode(keywords, number)}
     return {"trials": [dict(encoded, seed=work["seed"], tensors=writer.finish(lambda index: written[index]))], **init,
             "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **expected_shape(loaded)}
+
+
+def inputs_on_shapes(loaded: Loaded) -> Tuple[List[Any], Dict[str, Any]]:
+    loaded.seed(loaded.work["seed"])
+    try:
+        with Recorder(True, no_call):
+            return own_inputs(loaded)
+    except Exception:  # they need numbers
+        loaded.seed(loaded.work["seed"])
+        return own_inputs(loaded)
+
+
+def compared_trials(loaded: Loaded) -> List[Dict[str, Any]]:
+    """The program's own inputs, of which shapes alone are looked at; none if they can't be made. They are made last: what a
+    program does once its inputs were asked for is not what it does as a part of another."""
+    tensors: List[torch.Tensor] = []
+
+    def number(tensor: torch.Tensor) -> int:
+        tensors.append(tensor)
+        return len(tensors) - 1
+
+    try:
+        arguments, keywords = inputs_on_shapes(loaded)
+        encoded = {"args": values.encode(arguments, number), "kwargs": values.encode(keywords, number)}
+        return [dict(encoded, tensors=[{"shape": list(tensor.shape)} for tensor in tensors])]
+    except Exception:
+        return []
 
 
 def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
@@ -90,9 +110,10 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
         recorder.most_events = MOST_TOGETHER
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
-            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init, "trials": [],
+            "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init,
             "forward": {"arguments": forward_arguments(model)}, "random_construction": loaded.initial_values_matter,
-            "construct_seconds": loaded.seconds, **described, **constructions(loaded)}
+            "construct_seconds": loaded.seconds, **described, **constructions(loaded),
+            "trials": compared_trials(loaded) if work["compare_inputs"] else []}
 
 
 def growth(sample: Dict[str, Any], trial: Dict[str, Any]) -> float:

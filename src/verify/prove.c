@@ -324,17 +324,6 @@ Status step_prove(StepState *step, bool symbolic, Error *error) {
 
 /* ---- Rigor fast ---------------------------------------------------------------------------- */
 
-/* The candidate's own inputs are compared, never used; that they can't be made is no failure. */
-static Status compare_own_inputs(StepState *step, Work *work, const Description *sample, Error *error) {
-    Description own;
-    CellFailure failure;
-    Status status = own_inputs_finish(step, work, &own, &failure, error);
-    if (status == STATUS_OK && !failure.failed)
-        status = step_compare_dimensions(step, sample, &own, error);
-    description_close(&own);
-    return status;
-}
-
 static Status assign_by_proof(StepState *step, bool *proved, Error *error) {
     step->described = true;
     map_from_proof(step);
@@ -346,8 +335,8 @@ static Status assign_by_proof(StepState *step, bool *proved, Error *error) {
     return STATUS_OK;
 }
 
-/* `own`: the candidate's own inputs are being made; NULL if it has none. */
-static Status prove_alone(StepState *step, Work *own, bool *proved, Error *error) {
+Status step_prove_alone(StepState *step, bool *proved, Error *error) {
+    step_tell(step, "proving, on shapes alone");
     ProofResult *proof = &step->result->proof;
     double start = seconds_now();
     Description sample;
@@ -360,6 +349,8 @@ static Status prove_alone(StepState *step, Work *own, bool *proved, Error *error
     RecordInputs inputs =
         record_inputs(step, json_array_get(json_object_get(sample.done, "trials"), 0), sample.inputs, true);
     RecordRequest original = {.inputs = &inputs, .describe = true}, candidate = original;
+    /* Its own inputs are compared, never used; that they can't be made is no failure. */
+    candidate.compare_inputs = program_defines(&step->candidate.program, "get_inputs");
     if (!program_defines(&step->candidate.program, "get_init_inputs"))
         candidate.init = &sample.init;
     Recordings recordings;
@@ -375,8 +366,7 @@ static Status prove_alone(StepState *step, Work *own, bool *proved, Error *error
         step->original_trace = recordings.original.trace;
         step->candidate_trace = step->proof_trace = recordings.candidate.trace;
         step_compare_arguments(step);
-        if (own != NULL)
-            status = compare_own_inputs(step, own, &sample, error);
+        status = step_compare_dimensions(step, &sample, &step->candidate_description, error);
         if (status == STATUS_OK)
             status = assign_by_proof(step, proved, error);
     }
@@ -387,17 +377,5 @@ static Status prove_alone(StepState *step, Work *own, bool *proved, Error *error
     record_inputs_close(&inputs);
     recordings_close(&recordings);
     description_close(&sample);
-    return status;
-}
-
-Status step_prove_alone(StepState *step, bool *proved, Error *error) {
-    step_tell(step, "proving, on shapes alone");
-    Work own = {0};
-    const bool has_own = program_defines(&step->candidate.program, "get_inputs");
-    if (has_own && work_inputs(step->arena, &step->settings, &step->candidate, step->options->seed, &own,
-                               error) != STATUS_OK)
-        return STATUS_ERROR;
-    const Status status = prove_alone(step, has_own ? &own : NULL, proved, error);
-    work_close(&own);
     return status;
 }

@@ -79,6 +79,7 @@ Status record_start(StepState *step, const Side *side, const RecordRequest *requ
                                .weights_file = request->weights_file,
                                .inputs_file = request->inputs->file,
                                .trials = trials_json(step, request->inputs),
+                               .compare_inputs = request->compare_inputs,
                                .describe = request->describe};
     Status status = work_record(step->arena, &step->settings, side, &record, work, error);
     json_decref(record.trials);
@@ -167,21 +168,16 @@ void recording_close(Recording *recording) {
     recording->pieces = (Bytes){0};
 }
 
-Status own_inputs_finish(StepState *step, Work *work, Description *description, CellFailure *failure,
-                         Error *error) {
-    json_t *done;
-    *description = (Description){0};
-    Status status = work_wait(step->arena, work, &done, failure, error);
-    if (status == STATUS_OK && done != NULL)
-        status = inputs_decode(work, done, description, error);
-    work_close(work);
-    return status;
-}
-
 Status record_own_inputs(StepState *step, const Side *side, Description *description, CellFailure *failure,
                          Error *error) {
     Work work;
+    json_t *done;
+    *description = (Description){0};
     if (work_inputs(step->arena, &step->settings, side, step->options->seed, &work, error) != STATUS_OK)
         return STATUS_ERROR;
-    return own_inputs_finish(step, &work, description, failure, error);
+    Status status = work_wait(step->arena, &work, &done, failure, error);
+    if (status == STATUS_OK && done != NULL)
+        status = inputs_decode(&work, done, description, error);
+    work_close(&work);
+    return status;
 }

@@ -49,16 +49,14 @@ void record_inputs_close(RecordInputs *inputs);
  * arguments. */
 MUST_USE Status record_own_inputs(StepState *step, const Side *side, Description *description,
                                   CellFailure *failure, Error *error);
-/* The same, begun by work_inputs: waits, decodes and closes. */
-MUST_USE Status own_inputs_finish(StepState *step, Work *work, Description *description, CellFailure *failure,
-                                  Error *error);
 
 typedef struct RecordRequest {
     const RecordInputs *inputs;
     const InitInputs *init; /* NULL: the file's own */
     const json_t *weights;  /* NULL: shapes alone */
     MemoryFile *weights_file;
-    bool describe; /* the state dict too */
+    bool describe;       /* the state dict too */
+    bool compare_inputs; /* the program's own inputs too: they are the description's only trial */
 } RecordRequest;
 MUST_USE Status record_start(StepState *step, const Side *side, const RecordRequest *request, Work *work,
                              Error *error);

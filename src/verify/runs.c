@@ -199,6 +199,7 @@ Status work_record(Arena *arena, const RunSettings *settings, const Side *side, 
     set(work->work, "weights",
         request->weights == NULL ? json_array() : json_incref((json_t *)request->weights));
     set(work->work, "trials", json_incref(request->trials));
+    set(work->work, "compare_inputs", json_boolean(request->compare_inputs));
     work->files[work->file_count++] = side->bundle;
     work->files[work->file_count++] = request->inputs_file;
     lend_init(work, request->init);

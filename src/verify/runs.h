@@ -107,6 +107,7 @@ typedef struct RecordWork {
     MemoryFile *weights_file, *inputs_file;
     json_t *trials;
     bool describe;
+    bool compare_inputs; /* those that the program makes itself are described too */
 } RecordWork;
 MUST_USE Status work_record(Arena *arena, const RunSettings *settings, const Side *side,
                             const RecordWork *request, Work *work, Error *error);
