@@ -19,6 +19,12 @@ static void put_mark(const View *view, bool good) {
 
 /* ---- Steps and components ------------------------------------------------------------------- */
 
+/* Where the numbers inside part first. */
+static void put_departure(const View *view, const StepResult *step) {
+    if (step->departure != NULL)
+        fprintf(view->stream, "      %s\n", step->departure->says);
+}
+
 static void put_steps(const View *view, const CheckResult *result) {
     put_heading(view, "Steps");
     for (size_t i = 0; i < result->project.step_count; i++) {
@@ -29,6 +35,7 @@ static void put_steps(const View *view, const CheckResult *result) {
                 step->verdict == VERDICT_PASS                           ? report_method(step)
                 : result->interrupted && step->verdict == VERDICT_ERROR ? "not judged"
                                                                         : verdict_name(step->verdict));
+        put_departure(view, step);
     }
     fputs("  ", view->stream);
     put_mark(view, result->composition.step.verdict == VERDICT_PASS);
@@ -36,6 +43,7 @@ static void put_steps(const View *view, const CheckResult *result) {
             result->composition.step.verdict == VERDICT_PASS       ? report_method(&result->composition.step)
             : result->composition.composed && !result->interrupted ? "FAIL"
                                                                    : "not judged");
+    put_departure(view, &result->composition.step);
     for (size_t i = 0; i < result->project.component_count; i++)
         if (result->components[i].verdict == VERDICT_FAIL ||
             (result->components[i].verdict == VERDICT_ERROR && !result->interrupted)) {
