@@ -252,6 +252,8 @@ Names *names_new(Arena *arena, const Program *program) {
         for (size_t i = 0; i < names->returns.count; i++)
             grew |= update_return(names, &names->returns.items[i]);
     }
+    for (size_t i = 0; i < program->count; i++)
+        names->files[i].settled = ARENA_ARRAY(arena, Things *, program->items[i]->tree.node_count + 1);
     return names;
 }
 

@@ -258,8 +258,9 @@ static void call_thing(const Names *names, const FileNames *file, const Node *ca
                 things_add_all(arena, things, &more);
             else if (text_starts(called.path, "torch.nn.")) /* Sequential(Block()), ModuleList([Block()]) */
                 for (size_t j = 0; j < more.count; j++) {
-                    more.items[j].depth += more.items[j].depth == 0;
-                    things_add(arena, things, more.items[j]);
+                    Thing thing = more.items[j];
+                    thing.depth += thing.depth == 0;
+                    things_add(arena, things, thing);
                 }
         }
         return;
@@ -339,7 +340,7 @@ static void add_field(const Names *names, const FileNames *file, const Node *nod
     }
 }
 
-Things names_evaluate(const Names *names, const FileNames *file, const Node *node) {
+static Things evaluate(const Names *names, const FileNames *file, const Node *node) {
     Things things = {0};
     const char *text;
     switch (node->kind) {
@@ -380,6 +381,18 @@ Things names_evaluate(const Names *names, const FileNames *file, const Node *nod
     case NODE_SetComp: add_field(names, file, node, FIELD_elt, INTO_CONTAINER, &things); return things;
     default: return things_unknown(names->arena);
     }
+}
+
+Things names_evaluate(const Names *names, const FileNames *file, const Node *node) {
+    if (file->settled == NULL)
+        return evaluate(names, file, node);
+    Things **known = &file->settled[node->id];
+    if (*known == NULL) {
+        Things things = evaluate(names, file, node);
+        things.capacity = things.count; /* it is shared: who adds to it adds to a copy */
+        *known = arena_copy(names->arena, &things, sizeof things);
+    }
+    return **known;
 }
 
 Things names_elements(const Names *names, const FileNames *file, const Node *value) {

@@ -32,8 +32,11 @@ bool python_table_has_section(const char *section) {
 }
 
 bool python_table_each(const char *section, bool (*visit)(const char *name, void *context), void *context) {
-    for (size_t i = 0; i < COUNT_OF(ROWS); i++)
-        if (strcmp(ROWS[i].section, section) == 0 && !visit(ROWS[i].name, context))
+    const PythonRow *row = bsearch(section, ROWS, COUNT_OF(ROWS), sizeof *ROWS, compare_section);
+    while (row > ROWS && compare_section(section, row - 1) == 0) /* from any row to the first */
+        row--;
+    for (; row != NULL && row < ROWS + COUNT_OF(ROWS) && compare_section(section, row) == 0; row++)
+        if (!visit(row->name, context))
             return false;
     return true;
 }
