@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from types import FrameType, TracebackType
 
 from .registry import FileRegistry
 from .wire import clean
 
 TYPE_CHECKING = False  # typing takes milliseconds to load
 if TYPE_CHECKING:
+    from types import FrameType, TracebackType
     from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 LONGEST_MESSAGE = 4096

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
+import _signal as signal  # its door takes milliseconds to load and adds nothing for us
 import ctypes
 import os
 import resource
-import signal
 
 TYPE_CHECKING = False  # typing takes milliseconds to load
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
-"""Syntax trees as JSON: what `ast.parse` of this interpreter makes of a file (docs/protocol.md, "work: syntax").
+"""Syntax trees as JSON: what this interpreter's parser makes of a file (docs/protocol.md, "work: syntax").
 
 Standard library only; Python 3.7 to 3.14. `python3 syntax.py FILE...` prints {"trees": [..]}.
 """
 
-import ast
-import json
+import _ast as ast  # its door, ast.py, takes milliseconds to load and adds nothing for us
 import sys
 import warnings
 
@@ -122,7 +121,7 @@ def parse(source, name):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source, name)
+            tree = compile(source, name, "exec", ast.PyCF_ONLY_AST, True)
         return {"tree": encode(tree, Columns(source), 0)}
     except SyntaxError as cause:
         return error(cause.lineno, cause.offset, cause.msg)
@@ -153,6 +152,8 @@ def check(source, name):
 
 
 def main(paths):
+    import json
+
     trees = []
     for path in paths:
         with open(path, "rb") as file:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import _socket as socket  # its door, socket.py, takes milliseconds to load and adds nothing for us
-import array
-import json
 import struct
 
 TYPE_CHECKING = False  # typing takes milliseconds to load
@@ -13,21 +11,43 @@ if TYPE_CHECKING:
     Frame = Dict[str, Any]
 
 MOST_DESCRIPTORS = 32
+INT = struct.calcsize("i")
+
+
+def refuse(value: Any) -> Any:
+    raise TypeError("a %s can't be sent" % type(value).__name__)
+
+
+class Reading:
+    """What json.decoder tells its scanner."""
+    strict, object_hook, object_pairs_hook, parse_float, parse_int, parse_constant = True, None, None, float, int, float
+
+
+try:
+    import _json  # its door, json, loads re, enum and collections: a fifth of what starting a parser takes
+
+    scan = _json.make_scanner(Reading)
+    encode = _json.make_encoder(None, refuse, _json.encode_basestring_ascii, None, ":", ",", False, False, False)
+except (ImportError, AttributeError, TypeError):  # no part of what Python promises
+    import json
+
+    scan = json.JSONDecoder().raw_decode
+    encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).iterencode
 
 
 def receive(connection: socket.socket) -> Optional[Tuple[Frame, List[int]]]:
     """The next frame and its descriptors, or None at the end of the stream."""
-    descriptors = array.array("i")
+    descriptors: List[int] = []
     header = b""
     while len(header) < 4:
         data, ancillary, _, _ = connection.recvmsg(
-            4 - len(header), socket.CMSG_SPACE(MOST_DESCRIPTORS * descriptors.itemsize), socket.MSG_CMSG_CLOEXEC)
+            4 - len(header), socket.CMSG_SPACE(MOST_DESCRIPTORS * INT), socket.MSG_CMSG_CLOEXEC)
         if not data:
             return None
         header += data
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                descriptors.frombytes(payload[:len(payload) - len(payload) % descriptors.itemsize])
+                descriptors.extend(struct.unpack("%di" % (len(payload) // INT), payload[:len(payload) // INT * INT]))
     body = bytearray(struct.unpack("<I", header)[0])
     view, filled = memoryview(body), 0
     while filled < len(body):
@@ -35,11 +55,11 @@ def receive(connection: socket.socket) -> Optional[Tuple[Frame, List[int]]]:
         if count == 0:
             return None
         filled += count
-    return json.loads(body.decode("utf-8")), list(descriptors)
+    return scan(body.decode("utf-8"), 0)[0], descriptors
 
 
 def send(connection: socket.socket, frame: Frame) -> None:
-    body = json.dumps(frame, separators=(",", ":"), allow_nan=False).encode("ascii")
+    body = "".join(encode(frame, 0)).encode("ascii")
     connection.sendall(struct.pack("<I", len(body)) + body)
 
 

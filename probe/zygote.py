@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import _socket as socket  # its door, socket.py, takes milliseconds to load and adds nothing for us
+import _signal as signal  # the doors to these two take milliseconds to load and add nothing for us
+import _socket as socket
 import gc
 import os
-import signal
 import sys
 import time
 import warnings

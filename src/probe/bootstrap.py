@@ -2,14 +2,13 @@
 
 import sys
 
-# Before any other import: a json.py in the current folder is not ours.
+# Before any other import: an os.py in the current folder is not ours.
 sys.path[:] = [entry for entry in sys.path if entry not in ("", ".")]
 
-import json
 import os
-from importlib.machinery import ModuleSpec
 
 PACKAGE = "plumbline_probe"
+ModuleSpec = type(sys.__spec__)  # importlib.machinery, its door, takes time to load
 
 
 class Modules:
@@ -38,8 +37,8 @@ class Modules:
 def main():
     sys.path[:] = [entry for entry in sys.path if entry != os.getcwd()]
     with os.fdopen(4, "rb") as file:
-        sources = json.loads(file.read().decode("utf-8"))
-    sys.meta_path.insert(0, Modules(sources))
+        texts = file.read().decode("utf-8").split("\0")
+    sys.meta_path.insert(0, Modules(dict(zip(texts[0::2], texts[1::2]))))
     from plumbline_probe import zygote
 
     zygote.main(3, sys.argv[1] == "torch")

@@ -65,24 +65,21 @@ Status zygote_ask(Probe *probe, json_t *request, const int *descriptors, size_t 
     return status;
 }
 
-/* {"zygote.py": text, ..} as a memory file. */
+/* The names and texts of its modules, each ended by NUL, as a memory file. */
 static Status probe_sources(Arena *arena, MemoryFile **file, Error *error) {
-    json_t *sources = json_object();
-    for (const EmbeddedFile *each = probe_files; each->name != NULL; each++)
-        json_object_set_new(sources, each->name,
-                            json_stringn((const char *)each->bytes.data, each->bytes.size));
-    char *text = json_dumps(sources, JSON_COMPACT);
-    json_decref(sources);
-    if (text == NULL)
-        return error_set(error, "probe", "", "the probe inside the program is damaged");
-    Status status = memory_file_new(arena, "probe", file, error);
-    if (status == STATUS_OK) {
-        size_t offset;
-        status = memory_file_append(*file, (Bytes){(const uint8_t *)text, strlen(text)}, 1, &offset, error);
-        if (status != STATUS_OK)
-            memory_file_close(*file);
+    Text text = text_new(arena);
+    for (const EmbeddedFile *each = probe_files; each->name != NULL; each++) {
+        text_add_bytes(&text, each->name, strlen(each->name) + 1);
+        text_add_bytes(&text, (const char *)each->bytes.data, each->bytes.size);
+        text_add_bytes(&text, "", 1);
     }
-    free(text);
+    size_t offset;
+    const Bytes bytes = {(const uint8_t *)text.data, text.length};
+    if (memory_file_new(arena, "probe", file, error) != STATUS_OK)
+        return STATUS_ERROR;
+    const Status status = memory_file_append(*file, bytes, 1, &offset, error);
+    if (status != STATUS_OK)
+        memory_file_close(*file);
     return status;
 }
 
@@ -206,6 +203,7 @@ Status probe_start(Arena *arena, const ProbeOptions *options, Probe **result, Er
                                      .require_sandbox = options->require_sandbox};
         status = probe_start(arena, &parser, &probe->parser, error);
     } else if (status == STATUS_OK) {
+        seccomp_prepare(arena); /* while the interpreter starts */
         status = probe_ready(probe, error);
     }
     if (status != STATUS_OK) {
