@@ -149,7 +149,7 @@ static bool update_return(Names *names, const NodeAt *statement) {
 
 /* ---- Arguments to parameters -------------------------------------------------------------- */
 
-static Variable *parameter_at(const Scope *function, size_t position) {
+Variable *names_parameter(const Scope *function, size_t position) {
     static const FieldName POSITIONAL[] = {FIELD_posonlyargs, FIELD_args};
     const Node *arguments = node_child(function->node, FIELD_args);
     for (size_t i = 0; arguments != NULL && i < COUNT_OF(POSITIONAL); i++) {
@@ -172,7 +172,7 @@ static bool pass_arguments(Names *names, const NodeAt *call, const Scope *functi
     bool grew = false;
     const Field *args = node_field(call->node, FIELD_args);
     for (size_t i = 0; args != NULL && i < args->count; i++) {
-        Variable *parameter = parameter_at(function, i + shift);
+        Variable *parameter = names_parameter(function, i + shift);
         if (parameter == NULL || args->items[i] == NULL)
             continue;
         Things things = names_evaluate(names, call->file, args->items[i]);

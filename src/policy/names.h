@@ -70,6 +70,9 @@ typedef struct Variable {
     Things things;
     NameBinding *items;
     size_t count, capacity;
+    /* conditions.c */
+    unsigned reads; /* sizes, dtype or device of what forward is given */
+    bool handed;    /* the first parameter of a method, to which something else than an object was handed */
 } Variable;
 
 struct Scope {
@@ -77,11 +80,12 @@ struct Scope {
     const ProgramFile *file;
     const Node *node;
     Scope *parent;
-    Table *variables; /* name -> Variable */
-    Table *declared;  /* names of global and nonlocal statements -> the Scope meant */
-    Table *instance;  /* of a class: attribute -> Variable, as assigned on its instances */
-    Things bases;     /* of a class */
-    Things returns;   /* of a function */
+    Table *variables;        /* name -> Variable */
+    Table *declared;         /* names of global and nonlocal statements -> the Scope meant */
+    Table *instance;         /* of a class: attribute -> Variable, as assigned on its instances */
+    Things bases;            /* of a class */
+    Things returns;          /* of a function */
+    unsigned returned_reads; /* conditions.c */
 };
 
 typedef struct Names Names;
@@ -101,6 +105,8 @@ Scope *names_scope_at(const Names *names, const ProgramFile *file, const Node *n
 Scope *names_scope_made(const Names *names, const ProgramFile *file, const Node *node);
 /* The variable that a Name, or a name seen from `scope`, means; NULL for builtins and what nobody binds. */
 Variable *names_variable(const Scope *scope, const char *name);
+/* The parameter of a function's scope that takes its positional argument; NULL: none does. */
+Variable *names_parameter(const Scope *function, size_t position);
 /* What attribute `attribute` of one thing may be. */
 Things names_attribute(const Names *names, Thing thing, const char *attribute);
 /* Does `scope`, a class, derive from nn.Module or another class of torch.nn, directly or not? */

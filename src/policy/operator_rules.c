@@ -17,6 +17,9 @@ const Rule RULE_OP_READ = {"op.read", "refactored.py doesn't read data into Pyth
                            "keep the value in a tensor, or read it in a child component", READING};
 const Rule RULE_OP_TEST = {"op.test", "a test on data stands only where the original has the same",
                            "remove the check, unless the original makes it", READING};
+const Rule RULE_STEP_CONDITION = {
+    "step.condition", "a test on sizes, dtype or device stands only where the original has its like",
+    "do the same for all, or raise where it can't be done", "soundness 12"};
 const Rule RULE_OP_EMBEDDING = {"op.embedding", "refactored.py takes no rows out of a parameter",
                                 "that is an embedding: move it into a child component", OPERATORS};
 const Rule RULE_OP_CHILD_PARAMETER = {

@@ -47,6 +47,9 @@ extern const Rule
  * The subset of Python (all files but originals). */
 void policy_judge_language(const Program *program, const char *const *allowed_imports, size_t allowed_count,
                            Findings *findings);
+/* Tests on sizes, dtype and device (soundness 12), in all that forward reaches of the candidate. Notes where
+ * the original's own code lies in a library. */
+void policy_judge_conditions(const Program *candidate, const Program *original, Findings *findings);
 /* Operators, reading data, and __init__ (refactored.py and helpers). What can't be followed is
  * SEVERITY_UNDECIDED. */
 void policy_judge_source(const Program *program, Findings *findings);

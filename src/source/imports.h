@@ -7,8 +7,6 @@
 extern const Rule RULE_IMPORT_MISSING, RULE_IMPORT_STANDARD, RULE_IMPORT_AMBIGUOUS, RULE_IMPORT_SHADOW,
     RULE_IMPORT_STAR, RULE_IMPORT_OUTSIDE, RULE_PATH_CODE, RULE_PATH_LOAD;
 
-/* ---- Known modules: by the first part of a dotted name ------------------------------------ */
-bool module_is_standard(const char *name);
 bool module_is_path(const char *name);    /* sys, os, pathlib, importlib */
 bool module_is_allowed(const char *name); /* policy.md, "Allowed" */
 

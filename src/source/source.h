@@ -109,6 +109,9 @@ const char *node_string(const Node *node);
 typedef bool NodeVisitor(const Node *node, void *context);
 void node_walk(const Node *node, NodeVisitor *visit, void *context);
 
+/* ---- Known modules: by the first part of a dotted name ------------------------------------ */
+bool module_is_standard(const char *name);
+
 /* ---- Programs -----------------------------------------------------------------------------
  * All the files that one side consists of, found by name from its main file's import statements (policy.md,
  * "The Python that a candidate is written in"); no path code is run to find them. */

@@ -139,6 +139,18 @@ Status step_load(StepState *step, const char *second_role, Error *error) {
 
 /* Is the source such that it may be run? The operators of a line are left to the trace; the language is not.
  */
+/* What a library's original tests isn't seen: then the claim says what the candidate asks. */
+static void narrow_by_conditions(StepState *step) {
+    for (size_t i = 0; i < step->result->findings->count; i++) {
+        const Finding *finding = &step->result->findings->items[i];
+        if (finding->severity == SEVERITY_NOTE && strcmp(finding->rule->id, "step.condition") == 0)
+            step_narrow(step, "soundness 12",
+                        arena_printf(step->arena,
+                                     "these sizes, dtypes and this device only: %s:%d asks for them",
+                                     finding->place.file, finding->place.line));
+    }
+}
+
 bool step_judge_source(StepState *step) {
     double start = seconds_now();
     StepResult *result = step->result;
@@ -152,6 +164,8 @@ bool step_judge_source(StepState *step) {
                           result->findings);
     bool may_run = findings_count(result->findings, SEVERITY_VIOLATION) == 0;
     policy_judge_source(&step->candidate.program, result->findings);
+    policy_judge_conditions(&step->candidate.program, &step->original.program, result->findings);
+    narrow_by_conditions(step);
     result->seconds.policy = seconds_now() - start;
     if (!may_run)
         result->anticheat = PART_FAILED;

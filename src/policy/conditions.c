@@ -1,0 +1,299 @@
+/* Conditions on what a call is given (soundness 12): a test on sizes, dtype or device that the original has not. What
+ * holds of the sample's sizes says nothing of those at which such a test goes the other way. */
+#include "conditions.h"
+#include "operator_rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Tests ----------------------------------------------------------------------------------- */
+
+static bool only_raises(const Field *block) {
+    return block->count > 0 && block->items[block->count - 1] != NULL &&
+           block->items[block->count - 1]->kind == NODE_Raise;
+}
+
+static bool is_below(const char *whole, const char *part) {
+    const size_t length = part == NULL ? 0 : strlen(part);
+    return length > 0 && text_starts(whole, part) && whole[length] == '.';
+}
+
+/* `if x.dtype != self.weight.dtype: x = x.to(self.weight.dtype)` casts, or would cast to what it is. */
+static bool only_casts(const Conditions *conditions, const Node *statement) {
+    Arena *arena = conditions->arena;
+    const Node *test = node_child(statement, FIELD_test);
+    const Field *body = node_list(statement, FIELD_body), *others = node_list(test, FIELD_comparators),
+                *ops = node_list(test, FIELD_ops);
+    const Node *assign = body->count == 1 ? body->items[0] : NULL;
+    if (assign == NULL || assign->kind != NODE_Assign || others->count != 1 || others->items[0] == NULL ||
+        ops->count != 1 || node_list(statement, FIELD_orelse)->count > 0)
+        return false;
+    const Node *call = node_child(assign, FIELD_value), *left = node_child(test, FIELD_left);
+    if (call == NULL || ops->items[0] == NULL)
+        return false;
+    const Field *targets = node_list(assign, FIELD_targets), *args = node_list(call, FIELD_args);
+    if (ops->items[0]->kind != NODE_NotEq || call->kind != NODE_Call || targets->count != 1 || args->count != 1 || args->items[0] == NULL ||
+        node_list(call, FIELD_keywords)->count > 0)
+        return false;
+    const char *cast = node_dotted(arena, targets->items[0]), *to = node_dotted(arena, args->items[0]),
+               *by = node_dotted(arena, node_child(call, FIELD_func)), *one = node_dotted(arena, left),
+               *other = node_dotted(arena, others->items[0]);
+    if (cast == NULL || to == NULL || by == NULL || one == NULL || other == NULL ||
+        !text_equal(by, arena_printf(arena, "%s.to", cast)))
+        return false;
+    return (text_equal(to, one) && text_ends(one, ".dtype") && is_below(other, cast)) ||
+           (text_equal(to, other) && text_ends(other, ".dtype") && is_below(one, cast));
+}
+
+/* Where the other way ends in an exception, or nothing but a message hangs on it. */
+static bool may_be_asked(const Conditions *conditions, const Node *node) {
+    for (const Node *below = node; below->parent != NULL; below = below->parent) {
+        const Node *parent = below->parent;
+        if (parent->kind == NODE_Assert || parent->kind == NODE_Raise || parent->kind == NODE_JoinedStr)
+            return true;
+        if (parent->kind == NODE_If && node_child(parent, FIELD_test) == below)
+            return only_raises(node_list(parent, FIELD_body)) || only_raises(node_list(parent, FIELD_orelse)) ||
+                   (below->kind == NODE_Compare && only_casts(conditions, parent));
+    }
+    return false;
+}
+
+static bool has_none(const Node *compare) {
+    const Field *others = node_list(compare, FIELD_comparators);
+    const Node *left = node_child(compare, FIELD_left);
+    bool none = left != NULL && left->kind == NODE_Constant && left->constant == CONSTANT_NONE;
+    for (size_t i = 0; i < others->count; i++)
+        none = none || (others->items[i] != NULL && others->items[i]->kind == NODE_Constant &&
+                        others->items[i]->constant == CONSTANT_NONE);
+    return none;
+}
+
+static bool compares_tensors(const Conditions *conditions, const Node *compare) {
+    const Field *others = node_list(compare, FIELD_comparators);
+    const Node *left = node_child(compare, FIELD_left);
+    bool tensor = left != NULL && condition_is_tensor(conditions, left);
+    for (size_t i = 0; i < others->count; i++)
+        tensor = tensor || (others->items[i] != NULL && condition_is_tensor(conditions, others->items[i]));
+    return tensor;
+}
+
+/* min(T, n) takes one of two ways; so does [a, b][T == n]. */
+static bool chooses(const Conditions *conditions, const Node *node) {
+    const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
+    if (node->kind == NODE_Subscript)
+        return condition_is_display(node_child(node, FIELD_value));
+    const Things called = func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
+    return things_find(&called, THING_BUILTIN, "min") != NULL || things_find(&called, THING_BUILTIN, "max") != NULL;
+}
+
+/* Is it a test by its place? `if x.numel() % 7:` */
+static bool is_asked(const Node *node) {
+    const Node *parent = node->parent;
+    if (parent == NULL)
+        return false;
+    const bool whole = parent->kind == NODE_If || parent->kind == NODE_While || parent->kind == NODE_IfExp;
+    return (whole && node_child(parent, FIELD_test) == node) || parent->kind == NODE_BoolOp ||
+           (parent->kind == NODE_UnaryOp && node_child(parent, FIELD_op) != NULL &&
+            node_child(parent, FIELD_op)->kind == NODE_Not);
+}
+
+typedef struct Words {
+    const Conditions *conditions;
+    const char **items;
+    size_t count, capacity;
+    unsigned depth, names; /* that stand for others */
+} Words;
+
+enum { DEEPEST = 4, MOST_NAMES = 200 };
+
+static bool add_words(const Node *node, void *context);
+
+/* count = x.numel() // 7; if count == 4: what the name stands for is asked too. */
+static void add_meaning(Words *words, const Node *name) {
+    const Conditions *conditions = words->conditions;
+    const Variable *variable = condition_variable(conditions, name);
+    if (variable == NULL || variable->reads == 0 || words->depth > DEEPEST || words->names++ > MOST_NAMES)
+        return;
+    words->depth++;
+    for (size_t i = 0; i < variable->count; i++)
+        if (variable->items[i].value != NULL)
+            node_walk(variable->items[i].value, add_words, words);
+    words->depth--;
+}
+
+static const char *operator_word(NodeKind kind) {
+    switch (kind) {
+    case NODE_Eq:
+    case NODE_NotEq:
+    case NODE_Is:
+    case NODE_IsNot:
+    case NODE_In:
+    case NODE_NotIn: return "equality";
+    case NODE_Lt:
+    case NODE_LtE:
+    case NODE_Gt:
+    case NODE_GtE: return "order";
+    case NODE_Mult:
+    case NODE_FloorDiv:
+    case NODE_Div:
+    case NODE_Mod:
+    case NODE_Pow:
+    case NODE_Sub:
+    case NODE_Add:
+    case NODE_BitAnd:
+    case NODE_BitOr:
+    case NODE_BitXor:
+    case NODE_LShift:
+    case NODE_RShift: return node_kind_name(kind);
+    default: return NULL;
+    }
+}
+
+/* Which of the sizes is asked for, x.shape[1] or x.size(1), is another matter than what it is held against. */
+static bool add_words(const Node *node, void *context) {
+    Words *words = context;
+    const Node *value = node_child(node, FIELD_value), *func = node_child(node, FIELD_func);
+    const char *word = operator_word(node->kind);
+    bool below = true;
+    if (node->kind == NODE_Constant) {
+        word = node->text;
+    } else if (node->kind == NODE_Name) {
+        add_meaning(words, node);
+    } else if (node->kind == NODE_Subscript && value != NULL && !condition_is_display(value)) {
+        node_walk(value, add_words, words);
+        below = false;
+    } else if (node->kind == NODE_Attribute) {
+        below = !condition_of_self(words->conditions, node);
+        word = below && condition_question(node_text(node, FIELD_attr)) == 0 ? node_text(node, FIELD_attr) : NULL;
+    } else if (node->kind == NODE_Call) {
+        word = chooses(words->conditions, node) ? "choice" : NULL;
+        below = func == NULL || func->kind != NODE_Attribute || condition_question(node_text(func, FIELD_attr)) == 0;
+    }
+    if (word != NULL)
+        *(const char **)ARENA_PUSH(words->conditions->arena, words) = word;
+    return below;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What is read, compared and held against it, in one order, each once: names and sides don't matter. */
+static const char *signature_of(const Conditions *conditions, const Node *node, unsigned reads) {
+    Words words = {.conditions = conditions};
+    Text text = text_new(conditions->arena);
+    node_walk(node, add_words, &words);
+    if (words.count > 0)
+        qsort(words.items, words.count, sizeof *words.items, by_text);
+    text_printf(&text, "%u", reads);
+    for (size_t i = 0; i < words.count; i++)
+        if (i == 0 || strcmp(words.items[i], words.items[i - 1]) != 0)
+            text_printf(&text, " %s", words.items[i]);
+    return text.data;
+}
+
+static bool look(const Node *node, void *context) {
+    Conditions *conditions = context;
+    const bool compares = node->kind == NODE_Compare && !has_none(node) && !compares_tensors(conditions, node);
+    const bool asked = node->kind != NODE_Compare && node->kind != NODE_BoolOp && is_asked(node) &&
+                       !condition_is_tensor(conditions, node);
+    if (!compares && !asked && !chooses(conditions, node))
+        return true;
+    const unsigned reads = condition_reads(conditions, node);
+    if (reads == 0 || may_be_asked(conditions, node) ||
+        (conditions->language != NULL && !language_reaches(conditions->language, node)))
+        return true;
+    *(Condition *)ARENA_PUSH(conditions->arena, conditions) =
+        (Condition){conditions->file, node, signature_of(conditions, node, reads)};
+    return true;
+}
+
+static Conditions conditions_of(Arena *arena, const Program *program, Language *language) {
+    Conditions conditions = {.arena = arena, .names = names_new(arena, program)};
+    if (language != NULL) {
+        *language = (Language){.arena = arena, .program = program, .names = conditions.names};
+        language_find_reached(language);
+    }
+    conditions_follow(&conditions, program);
+    conditions.language = language;
+    for (size_t i = 0; i < program->count; i++) {
+        conditions.file = program->items[i];
+        if (language != NULL)
+            language->file = conditions.file;
+        node_walk(conditions.file->tree.module, look, &conditions);
+    }
+    return conditions;
+}
+
+/* ---- The verdict ------------------------------------------------------------------------------ */
+
+typedef struct Libraries {
+    const ProgramFile *file;
+    bool found;
+} Libraries;
+
+/* Has no model's code in it, or is torch, whose modules test what they test on both sides. */
+static bool is_seen_through(const char *module) {
+    static const char *const names[] = {"torch", "numpy", "scipy", "einops", "packaging"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (text_equal(module, names[i]))
+            return true;
+    return module_is_standard(module);
+}
+
+static bool find_library(const Node *node, void *context) {
+    Libraries *libraries = context;
+    const Field *names = node_list(node, FIELD_names);
+    const char *module = node->kind == NODE_ImportFrom ? node_text(node, FIELD_module) : NULL;
+    for (size_t i = 0; (node->kind == NODE_Import || module != NULL) && i < names->count; i++) {
+        const char *name = module != NULL            ? module
+                           : names->items[i] != NULL ? node_text(names->items[i], FIELD_name)
+                                                     : NULL;
+        const char *alias = names->items[i] == NULL ? NULL : node_text(names->items[i], FIELD_name);
+        const size_t length = name == NULL ? 0 : strcspn(name, ".");
+        char root[128];
+        if (name == NULL || length >= sizeof root || program_binding(libraries->file, node, alias) != NULL)
+            continue;
+        memcpy(root, name, length);
+        root[length] = '\0';
+        libraries->found = libraries->found || !is_seen_through(root);
+    }
+    return true;
+}
+
+/* Then what the original tests can't be seen. */
+static bool is_of_a_library(const Program *original) {
+    Libraries libraries = {0};
+    for (size_t i = 0; i < original->count; i++) {
+        libraries.file = original->items[i];
+        node_walk(libraries.file->tree.module, find_library, &libraries);
+    }
+    return libraries.found;
+}
+
+static bool has_like(const Conditions *theirs, const Condition *condition) {
+    for (size_t i = 0; i < theirs->count; i++)
+        if (strcmp(theirs->items[i].signature, condition->signature) == 0)
+            return true;
+    return false;
+}
+
+void policy_judge_conditions(const Program *candidate, const Program *original, Findings *findings) {
+    Arena *arena = arena_new();
+    Language language;
+    const Conditions ours = conditions_of(arena, candidate, &language);
+    const Conditions theirs = ours.count == 0 ? ours : conditions_of(arena, original, NULL);
+    const bool unseen = ours.count > 0 && is_of_a_library(original);
+    for (size_t i = 0; i < ours.count; i++) {
+        const Condition *condition = &ours.items[i];
+        if (has_like(&theirs, condition))
+            continue;
+        findings_add(findings, &RULE_STEP_CONDITION, unseen ? SEVERITY_NOTE : SEVERITY_VIOLATION,
+                     node_place(&condition->file->tree, condition->node),
+                     unseen ? "this asks for sizes, a dtype or a device; whether the original does so isn't seen, since a "
+                              "library has it"
+                            : "this asks for sizes, a dtype or a device, and the original has no such test: elsewhere "
+                              "than in the sample it may go the other way");
+    }
+    arena_free(arena);
+}

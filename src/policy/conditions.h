@@ -1,0 +1,40 @@
+/* conditions: what the files of policy_judge_conditions share. */
+#ifndef PLUMBLINE_CONDITIONS_H
+#define PLUMBLINE_CONDITIONS_H
+
+#include "language.h"
+
+enum { READS_SIZE = 1, READS_TYPE = 2, READS_DEVICE = 4 };
+
+typedef struct Condition {
+    const ProgramFile *file;
+    const Node *node;
+    const char *signature; /* "1 30 equality": the same where two ask the same, whatever their names are */
+} Condition;
+
+typedef struct Conditions { /* of one program */
+    Arena *arena;
+    const Names *names;
+    const Language *language; /* NULL: all functions are looked at, not only those that forward reaches */
+    const ProgramFile *file;  /* the one that is being walked */
+    bool grew;
+    Condition *items;
+    size_t count, capacity;
+} Conditions;
+
+/* What is asked by an attribute or method of this name, of a tensor: READS_SIZE | .. or 0. */
+unsigned condition_question(const char *name);
+/* What the expression has of sizes, dtypes and devices that a call gives; not of those that construction has settled. */
+unsigned condition_reads(const Conditions *conditions, const Node *expression);
+/* What a Name means; NULL: nothing that is bound. */
+Variable *condition_variable(const Conditions *conditions, const Node *name);
+/* self.weight[0]: something of the model's own, which construction has settled. */
+bool condition_of_self(const Conditions *conditions, const Node *expression);
+/* [a, b], of which an index chooses one. */
+bool condition_is_display(const Node *node);
+/* Evidently a tensor: a comparison of it is no test. */
+bool condition_is_tensor(const Conditions *conditions, const Node *expression);
+/* Fills what variables and functions read, over all files. */
+void conditions_follow(Conditions *conditions, const Program *program);
+
+#endif
