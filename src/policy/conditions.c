@@ -1,5 +1,5 @@
-/* Conditions on what a call is given (soundness 12): a test on sizes, dtype or device that the original has not. What
- * holds of the sample's sizes says nothing of those at which such a test goes the other way. */
+/* Conditions on what a call is given (soundness 12): a test on sizes, dtype or device that the original has
+ * not. What holds of the sample's sizes says nothing of those at which such a test goes the other way. */
 #include "conditions.h"
 #include "operator_rules.h"
 
@@ -32,8 +32,8 @@ static bool only_casts(const Conditions *conditions, const Node *statement) {
     if (call == NULL || ops->items[0] == NULL)
         return false;
     const Field *targets = node_list(assign, FIELD_targets), *args = node_list(call, FIELD_args);
-    if (ops->items[0]->kind != NODE_NotEq || call->kind != NODE_Call || targets->count != 1 || args->count != 1 || args->items[0] == NULL ||
-        node_list(call, FIELD_keywords)->count > 0)
+    if (ops->items[0]->kind != NODE_NotEq || call->kind != NODE_Call || targets->count != 1 ||
+        args->count != 1 || args->items[0] == NULL || node_list(call, FIELD_keywords)->count > 0)
         return false;
     const char *cast = node_dotted(arena, targets->items[0]), *to = node_dotted(arena, args->items[0]),
                *by = node_dotted(arena, node_child(call, FIELD_func)), *one = node_dotted(arena, left),
@@ -52,7 +52,8 @@ static bool may_be_asked(const Conditions *conditions, const Node *node) {
         if (parent->kind == NODE_Assert || parent->kind == NODE_Raise || parent->kind == NODE_JoinedStr)
             return true;
         if (parent->kind == NODE_If && node_child(parent, FIELD_test) == below)
-            return only_raises(node_list(parent, FIELD_body)) || only_raises(node_list(parent, FIELD_orelse)) ||
+            return only_raises(node_list(parent, FIELD_body)) ||
+                   only_raises(node_list(parent, FIELD_orelse)) ||
                    (below->kind == NODE_Compare && only_casts(conditions, parent));
     }
     return false;
@@ -83,7 +84,8 @@ static bool chooses(const Conditions *conditions, const Node *node) {
     if (node->kind == NODE_Subscript)
         return condition_is_display(node_child(node, FIELD_value));
     const Things called = func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
-    return things_find(&called, THING_BUILTIN, "min") != NULL || things_find(&called, THING_BUILTIN, "max") != NULL;
+    return things_find(&called, THING_BUILTIN, "min") != NULL ||
+           things_find(&called, THING_BUILTIN, "max") != NULL;
 }
 
 /* Is it a test by its place? `if x.numel() % 7:` */
@@ -149,7 +151,8 @@ static const char *operator_word(NodeKind kind) {
     }
 }
 
-/* Which of the sizes is asked for, x.shape[1] or x.size(1), is another matter than what it is held against. */
+/* Which of the sizes is asked for, x.shape[1] or x.size(1), is another matter than what it is held against.
+ */
 static bool add_words(const Node *node, void *context) {
     Words *words = context;
     const Node *value = node_child(node, FIELD_value), *func = node_child(node, FIELD_func);
@@ -164,10 +167,12 @@ static bool add_words(const Node *node, void *context) {
         below = false;
     } else if (node->kind == NODE_Attribute) {
         below = !condition_of_self(words->conditions, node);
-        word = below && condition_question(node_text(node, FIELD_attr)) == 0 ? node_text(node, FIELD_attr) : NULL;
+        word = below && condition_question(node_text(node, FIELD_attr)) == 0 ? node_text(node, FIELD_attr)
+                                                                             : NULL;
     } else if (node->kind == NODE_Call) {
         word = chooses(words->conditions, node) ? "choice" : NULL;
-        below = func == NULL || func->kind != NODE_Attribute || condition_question(node_text(func, FIELD_attr)) == 0;
+        below = func == NULL || func->kind != NODE_Attribute ||
+                condition_question(node_text(func, FIELD_attr)) == 0;
     }
     if (word != NULL)
         *(const char **)ARENA_PUSH(words->conditions->arena, words) = word;
@@ -194,7 +199,8 @@ static const char *signature_of(const Conditions *conditions, const Node *node, 
 
 static bool look(const Node *node, void *context) {
     Conditions *conditions = context;
-    const bool compares = node->kind == NODE_Compare && !has_none(node) && !compares_tensors(conditions, node);
+    const bool compares =
+        node->kind == NODE_Compare && !has_none(node) && !compares_tensors(conditions, node);
     const bool asked = node->kind != NODE_Compare && node->kind != NODE_BoolOp && is_asked(node) &&
                        !condition_is_tensor(conditions, node);
     if (!compares && !asked && !chooses(conditions, node))
@@ -288,12 +294,14 @@ void policy_judge_conditions(const Program *candidate, const Program *original, 
         const Condition *condition = &ours.items[i];
         if (has_like(&theirs, condition))
             continue;
-        findings_add(findings, &RULE_STEP_CONDITION, unseen ? SEVERITY_NOTE : SEVERITY_VIOLATION,
-                     node_place(&condition->file->tree, condition->node),
-                     unseen ? "this asks for sizes, a dtype or a device; whether the original does so isn't seen, since a "
-                              "library has it"
-                            : "this asks for sizes, a dtype or a device, and the original has no such test: elsewhere "
-                              "than in the sample it may go the other way");
+        findings_add(
+            findings, &RULE_STEP_CONDITION, unseen ? SEVERITY_NOTE : SEVERITY_VIOLATION,
+            node_place(&condition->file->tree, condition->node),
+            unseen ? "this asks for sizes, a dtype or a device; whether the original does so isn't seen, "
+                     "since a "
+                     "library has it"
+                   : "this asks for sizes, a dtype or a device, and the original has no such test: elsewhere "
+                     "than in the sample it may go the other way");
     }
     arena_free(arena);
 }

@@ -24,7 +24,8 @@ typedef struct Conditions { /* of one program */
 
 /* What is asked by an attribute or method of this name, of a tensor: READS_SIZE | .. or 0. */
 unsigned condition_question(const char *name);
-/* What the expression has of sizes, dtypes and devices that a call gives; not of those that construction has settled. */
+/* What the expression has of sizes, dtypes and devices that a call gives; not of those that construction has
+ * settled. */
 unsigned condition_reads(const Conditions *conditions, const Node *expression);
 /* What a Name means; NULL: nothing that is bound. */
 Variable *condition_variable(const Conditions *conditions, const Node *name);

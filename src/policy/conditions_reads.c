@@ -11,14 +11,29 @@ static const struct Question {
     const char *name;
     unsigned reads;
 } QUESTIONS[] = {
-    {"shape", READS_SIZE},          {"ndim", READS_SIZE},           {"nbytes", READS_SIZE},
-    {"size", READS_SIZE},           {"dim", READS_SIZE},            {"ndimension", READS_SIZE},
-    {"numel", READS_SIZE},          {"nelement", READS_SIZE},       {"stride", READS_SIZE},
-    {"storage_offset", READS_SIZE}, {"dtype", READS_TYPE},          {"itemsize", READS_TYPE},
-    {"element_size", READS_TYPE},   {"is_floating_point", READS_TYPE}, {"is_complex", READS_TYPE},
-    {"device", READS_DEVICE},       {"layout", READS_DEVICE},       {"is_cuda", READS_DEVICE},
-    {"is_cpu", READS_DEVICE},       {"is_meta", READS_DEVICE},      {"is_sparse", READS_DEVICE},
-    {"get_device", READS_DEVICE},   {"is_contiguous", READS_DEVICE},
+    {"shape", READS_SIZE},
+    {"ndim", READS_SIZE},
+    {"nbytes", READS_SIZE},
+    {"size", READS_SIZE},
+    {"dim", READS_SIZE},
+    {"ndimension", READS_SIZE},
+    {"numel", READS_SIZE},
+    {"nelement", READS_SIZE},
+    {"stride", READS_SIZE},
+    {"storage_offset", READS_SIZE},
+    {"dtype", READS_TYPE},
+    {"itemsize", READS_TYPE},
+    {"element_size", READS_TYPE},
+    {"is_floating_point", READS_TYPE},
+    {"is_complex", READS_TYPE},
+    {"device", READS_DEVICE},
+    {"layout", READS_DEVICE},
+    {"is_cuda", READS_DEVICE},
+    {"is_cpu", READS_DEVICE},
+    {"is_meta", READS_DEVICE},
+    {"is_sparse", READS_DEVICE},
+    {"get_device", READS_DEVICE},
+    {"is_contiguous", READS_DEVICE},
 };
 
 unsigned condition_question(const char *name) {
@@ -107,15 +122,16 @@ static unsigned reads_of_length(const Conditions *conditions, const Node *call) 
 }
 
 static const Scope *made_by(const Conditions *conditions, Thing thing) {
-    return thing.node == NULL || thing.file == NULL ? NULL
-                                                    : names_scope_made(conditions->names, thing.file, thing.node);
+    return thing.node == NULL || thing.file == NULL
+               ? NULL
+               : names_scope_made(conditions->names, thing.file, thing.node);
 }
 
 /* `called` is no library function of tensors: those of Python keep numbers. */
 static bool keeps_numbers(const Thing *called) {
-    return called->kind == THING_BUILTIN || (called->kind == THING_LIBRARY &&
-                                             (text_starts(called->path, "math.") ||
-                                              text_starts(called->path, "operator.")));
+    return called->kind == THING_BUILTIN ||
+           (called->kind == THING_LIBRARY &&
+            (text_starts(called->path, "math.") || text_starts(called->path, "operator.")));
 }
 
 static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
@@ -134,7 +150,8 @@ static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
             reads |= condition_question(last);
         if (thing->kind == THING_BUILTIN && text_equal(thing->path, "len"))
             reads |= reads_of_length(conditions, call);
-        if ((thing->kind == THING_FUNCTION || thing->kind == THING_METHOD) && made_by(conditions, *thing) != NULL)
+        if ((thing->kind == THING_FUNCTION || thing->kind == THING_METHOD) &&
+            made_by(conditions, *thing) != NULL)
             reads |= made_by(conditions, *thing)->returned_reads;
     }
     if (of_numbers)
@@ -155,7 +172,9 @@ unsigned condition_reads(const Conditions *conditions, const Node *node) {
     const Node *value = node_child(node, FIELD_value);
     const Variable *variable;
     switch (node->kind) {
-    case NODE_Name: variable = condition_variable(conditions, node); return variable == NULL ? 0 : variable->reads;
+    case NODE_Name:
+        variable = condition_variable(conditions, node);
+        return variable == NULL ? 0 : variable->reads;
     case NODE_Attribute:
         if (value == NULL || condition_of_self(conditions, node))
             return 0;
@@ -175,8 +194,8 @@ unsigned condition_reads(const Conditions *conditions, const Node *node) {
 
 /* Does the library function give a tensor? Of torch's own, all do but these. */
 static bool gives_tensor(const Thing *called) {
-    static const char *const others[] = {"device",        "dtype",    "finfo",       "iinfo",         "result_type",
-                                         "promote_types", "can_cast", "broadcast_shapes"};
+    static const char *const others[] = {"device",      "dtype",         "finfo",    "iinfo",
+                                         "result_type", "promote_types", "can_cast", "broadcast_shapes"};
     if (called->kind != THING_LIBRARY || !text_starts(called->path, "torch."))
         return false;
     const char *last = strrchr(called->path, '.') + 1;
@@ -201,7 +220,8 @@ static bool is_tensor(const Conditions *conditions, const Node *node, unsigned *
         const Variable *variable = condition_variable(conditions, node);
         bool all = variable != NULL && variable->count > 0;
         for (size_t i = 0; all && i < variable->count; i++)
-            all = variable->items[i].kind == BINDING_VALUE && is_tensor(conditions, variable->items[i].value, left);
+            all = variable->items[i].kind == BINDING_VALUE &&
+                  is_tensor(conditions, variable->items[i].value, left);
         return all;
     }
     const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
@@ -262,9 +282,11 @@ static void pass(Conditions *conditions, const Node *call, const Scope *function
         Variable *parameter = i < args->count ? names_parameter(function, i + shift)
                               : name != NULL  ? table_get(function->variables, name)
                                               : NULL;
-        const Node *value = argument == NULL || i < args->count ? argument : node_child(argument, FIELD_value);
+        const Node *value =
+            argument == NULL || i < args->count ? argument : node_child(argument, FIELD_value);
         const unsigned reads = value == NULL || parameter == NULL ? 0 : condition_reads(conditions, value);
-        if (i == 0 && args->count > 0 && shift == 0 && value != NULL && parameter != NULL && !parameter->handed) {
+        if (i == 0 && args->count > 0 && shift == 0 && value != NULL && parameter != NULL &&
+            !parameter->handed) {
             const Things things = names_of(conditions->names, conditions->file, value);
             parameter->handed = !things_all(&things, THING_INSTANCE);
         }
@@ -286,7 +308,8 @@ static void pass_to(Conditions *conditions, const Node *call) {
             if (methods.items[j].kind == THING_METHOD && made_by(conditions, methods.items[j]) != NULL)
                 pass(conditions, call, made_by(conditions, methods.items[j]), 1);
         const bool method = called.items[i].kind == THING_METHOD;
-        if ((method || called.items[i].kind == THING_FUNCTION) && made_by(conditions, called.items[i]) != NULL)
+        if ((method || called.items[i].kind == THING_FUNCTION) &&
+            made_by(conditions, called.items[i]) != NULL)
             pass(conditions, call, made_by(conditions, called.items[i]), method);
     }
 }

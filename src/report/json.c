@@ -197,7 +197,7 @@ static json_t *perturbed_json(const StepResult *result) {
     json_t *object = json_object();
     const Trial *first = result->trials == NULL ? NULL : result->trials + result->seeded_count;
     set(object, "seed", json_integer((json_int_t)result->perturb_seed));
-    set(object, "trials", trials_json(first, result->trial_count - result->seeded_count));
+    set(object, "trials", trials_json(first, first == NULL ? 0 : result->trial_count - result->seeded_count));
     return object;
 }
 
