@@ -59,6 +59,29 @@ static bool may_be_asked(const Conditions *conditions, const Node *node) {
     return false;
 }
 
+static bool is_loop_index(const Conditions *conditions, const Node *node) {
+    const Variable *variable = node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
+    bool all = variable != NULL && variable->count > 0;
+    for (size_t i = 0; all && i < variable->count; i++) {
+        const Node *value = variable->items[i].value;
+        const Node *func = value != NULL && value->kind == NODE_Call ? node_child(value, FIELD_func) : NULL;
+        const Things called =
+            func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
+        all = variable->items[i].kind == BINDING_ELEMENT && called.count == 1 &&
+              things_find(&called, THING_BUILTIN, "range") != NULL &&
+              node_list(value, FIELD_args)->count == 1;
+    }
+    return all;
+}
+
+/* `for t in range(x.shape[1]): if t == 0:` goes the same way at all sizes. */
+static bool asks_for_the_first(const Conditions *conditions, const Node *compare) {
+    const Field *others = node_list(compare, FIELD_comparators);
+    const Node *left = node_child(compare, FIELD_left), *right = others->count == 1 ? others->items[0] : NULL;
+    return left != NULL && right != NULL && is_loop_index(conditions, left) && right->kind == NODE_Constant &&
+           text_equal(right->text, "0");
+}
+
 static bool has_none(const Node *compare) {
     const Field *others = node_list(compare, FIELD_comparators);
     const Node *left = node_child(compare, FIELD_left);
@@ -78,14 +101,48 @@ static bool compares_tensors(const Conditions *conditions, const Node *compare) 
     return tensor;
 }
 
-/* min(T, n) takes one of two ways; so does [a, b][T == n]. */
-static bool chooses(const Conditions *conditions, const Node *node) {
-    const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
+static unsigned reads_of_arguments(const Conditions *conditions, const Node *call) {
+    const Field *args = node_list(call, FIELD_args);
+    unsigned reads = 0;
+    for (size_t i = 0; i < args->count; i++)
+        if (args->items[i] != NULL)
+            reads |= condition_reads(conditions, args->items[i]);
+    return reads;
+}
+
+/* A display, by itself or behind a name, or something that construction has made. */
+static bool is_table(const Conditions *conditions, const Node *node) {
+    if (node == NULL || condition_is_display(node) || condition_of_self(conditions, node))
+        return node != NULL;
+    const Variable *variable = node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
+    for (size_t i = 0; variable != NULL && i < variable->count; i++)
+        if (variable->items[i].value != NULL && condition_is_display(variable->items[i].value))
+            return true;
+    return false;
+}
+
+/* What chooses among others: min(T, n), [a, b][T == n], {30: a}.get(T, b), match T. Not self.mask[:T, :T]. */
+static unsigned chosen_by(const Conditions *conditions, const Node *node) {
+    static const char *const lookups[] = {"get", "index", "count", "pop", "setdefault"};
+    static const char *const builtins[] = {"min", "max", "sorted"};
+    const Node *func = node_child(node, FIELD_func), *slice = node_child(node, FIELD_slice),
+               *subject = node_child(node, FIELD_subject);
+    if (node->kind == NODE_Match)
+        return subject == NULL ? 0 : condition_reads(conditions, subject);
     if (node->kind == NODE_Subscript)
-        return condition_is_display(node_child(node, FIELD_value));
-    const Things called = func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
-    return things_find(&called, THING_BUILTIN, "min") != NULL ||
-           things_find(&called, THING_BUILTIN, "max") != NULL;
+        return slice != NULL && slice->kind != NODE_Slice && slice->kind != NODE_Tuple &&
+                       is_table(conditions, node_child(node, FIELD_value))
+                   ? condition_reads(conditions, slice)
+                   : 0;
+    if (node->kind != NODE_Call || func == NULL)
+        return 0;
+    const Things called = names_of(conditions->names, conditions->file, func);
+    bool chooses = false;
+    for (size_t i = 0; i < COUNT_OF(builtins); i++)
+        chooses = chooses || things_find(&called, THING_BUILTIN, builtins[i]) != NULL;
+    for (size_t i = 0; func->kind == NODE_Attribute && i < COUNT_OF(lookups); i++)
+        chooses = chooses || text_equal(node_text(func, FIELD_attr), lookups[i]);
+    return chooses ? reads_of_arguments(conditions, node) : 0;
 }
 
 /* Is it a test by its place? `if x.numel() % 7:` */
@@ -94,6 +151,10 @@ static bool is_asked(const Node *node) {
     if (parent == NULL)
         return false;
     const bool whole = parent->kind == NODE_If || parent->kind == NODE_While || parent->kind == NODE_IfExp;
+    const Field *ifs = node_list(parent, FIELD_ifs);
+    for (size_t i = 0; parent->kind == NODE_comprehension && i < ifs->count; i++)
+        if (ifs->items[i] == node)
+            return true;
     return (whole && node_child(parent, FIELD_test) == node) || parent->kind == NODE_BoolOp ||
            (parent->kind == NODE_UnaryOp && node_child(parent, FIELD_op) != NULL &&
             node_child(parent, FIELD_op)->kind == NODE_Not);
@@ -170,7 +231,7 @@ static bool add_words(const Node *node, void *context) {
         word = below && condition_question(node_text(node, FIELD_attr)) == 0 ? node_text(node, FIELD_attr)
                                                                              : NULL;
     } else if (node->kind == NODE_Call) {
-        word = chooses(words->conditions, node) ? "choice" : NULL;
+        word = chosen_by(words->conditions, node) != 0 ? "choice" : NULL;
         below = func == NULL || func->kind != NODE_Attribute ||
                 condition_question(node_text(func, FIELD_attr)) == 0;
     }
@@ -199,13 +260,13 @@ static const char *signature_of(const Conditions *conditions, const Node *node, 
 
 static bool look(const Node *node, void *context) {
     Conditions *conditions = context;
-    const bool compares =
-        node->kind == NODE_Compare && !has_none(node) && !compares_tensors(conditions, node);
+    const bool compares = node->kind == NODE_Compare && !has_none(node) &&
+                          !compares_tensors(conditions, node) && !asks_for_the_first(conditions, node);
     const bool asked = node->kind != NODE_Compare && node->kind != NODE_BoolOp && is_asked(node) &&
                        !condition_is_tensor(conditions, node);
-    if (!compares && !asked && !chooses(conditions, node))
-        return true;
-    const unsigned reads = condition_reads(conditions, node);
+    unsigned reads = chosen_by(conditions, node);
+    if (compares || asked)
+        reads |= condition_reads(conditions, node);
     if (reads == 0 || may_be_asked(conditions, node) ||
         (conditions->language != NULL && !language_reaches(conditions->language, node)))
         return true;
