@@ -314,6 +314,33 @@ static void pass_to(Conditions *conditions, const Node *call) {
     }
 }
 
+/* A lambda, or a function that is handed to another: map, sorted and their like call it with what they have.
+ */
+static void pass_anything(Conditions *conditions, const Scope *function, size_t shift) {
+    enum { MOST_PARAMETERS = 32 };
+    for (size_t i = shift; function != NULL && i < MOST_PARAMETERS; i++) {
+        Variable *parameter = names_parameter(function, i);
+        if (parameter == NULL || (parameter->reads & READS_SIZE) != 0)
+            continue;
+        parameter->reads |= READS_SIZE;
+        conditions->grew = true;
+    }
+}
+
+static bool is_argument(const Node *node) {
+    const Node *parent = node->parent;
+    return parent != NULL &&
+           (parent->kind == NODE_keyword || (parent->kind == NODE_Call && !language_is_called(node)));
+}
+
+static void pass_on(Conditions *conditions, const Node *value) {
+    const Things things = names_of(conditions->names, conditions->file, value);
+    for (size_t i = 0; i < things.count; i++)
+        if (things.items[i].kind == THING_FUNCTION || things.items[i].kind == THING_METHOD)
+            pass_anything(conditions, made_by(conditions, things.items[i]),
+                          things.items[i].kind == THING_METHOD);
+}
+
 static void give_back(Conditions *conditions, const Node *statement) {
     const Node *value = node_child(statement, FIELD_value);
     Scope *scope = names_scope_at(conditions->names, conditions->file, statement);
@@ -345,6 +372,14 @@ static bool follow(const Node *node, void *context) {
         break;
     case NODE_Return: give_back(conditions, node); break;
     case NODE_Call: pass_to(conditions, node); break;
+    case NODE_Lambda:
+        pass_anything(conditions, names_scope_made(conditions->names, conditions->file, node), 0);
+        break;
+    case NODE_Name:
+    case NODE_Attribute:
+        if (is_argument(node))
+            pass_on(conditions, node);
+        break;
     default: break;
     }
     return true;
