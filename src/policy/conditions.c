@@ -8,8 +8,18 @@
 
 /* ---- Tests ----------------------------------------------------------------------------------- */
 
+static bool find_way_out(const Node *node, void *context) {
+    bool *found = context;
+    *found = *found || node->kind == NODE_Return || node->kind == NODE_Break || node->kind == NODE_Continue;
+    return true;
+}
+
 static bool only_raises(const Field *block) {
-    return block->count > 0 && block->items[block->count - 1] != NULL &&
+    bool leaves = false;
+    for (size_t i = 0; i < block->count; i++)
+        if (block->items[i] != NULL)
+            node_walk(block->items[i], find_way_out, &leaves);
+    return !leaves && block->count > 0 && block->items[block->count - 1] != NULL &&
            block->items[block->count - 1]->kind == NODE_Raise;
 }
 
@@ -45,16 +55,39 @@ static bool only_casts(const Conditions *conditions, const Node *statement) {
            (text_equal(to, other) && text_ends(other, ".dtype") && is_below(one, cast));
 }
 
-/* Where the other way ends in an exception, or nothing but a message hangs on it. */
+/* Nothing but an answer comes of it: no name is bound in it, and nothing called but a builtin. */
+static bool only_answers(const Conditions *conditions, const Node *node) {
+    const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
+    switch (node->kind) {
+    case NODE_BoolOp:
+    case NODE_BinOp:
+    case NODE_UnaryOp:
+    case NODE_Compare:
+    case NODE_IfExp:
+    case NODE_Tuple:
+    case NODE_List:
+    case NODE_GeneratorExp:
+    case NODE_comprehension: return true;
+    default: break;
+    }
+    const Things called = func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
+    return func != NULL && func->kind == NODE_Name && things_all(&called, THING_BUILTIN);
+}
+
+/* Where the other way ends in an exception. */
 static bool may_be_asked(const Conditions *conditions, const Node *node) {
+    bool pure = true;
     for (const Node *below = node; below->parent != NULL; below = below->parent) {
         const Node *parent = below->parent;
-        if (parent->kind == NODE_Assert || parent->kind == NODE_Raise || parent->kind == NODE_JoinedStr)
+        if (parent->kind == NODE_Raise)
             return true;
+        if (parent->kind == NODE_Assert)
+            return pure;
         if (parent->kind == NODE_If && node_child(parent, FIELD_test) == below)
-            return only_raises(node_list(parent, FIELD_body)) ||
-                   only_raises(node_list(parent, FIELD_orelse)) ||
-                   (below->kind == NODE_Compare && only_casts(conditions, parent));
+            return pure && (only_raises(node_list(parent, FIELD_body)) ||
+                            only_raises(node_list(parent, FIELD_orelse)) ||
+                            (below->kind == NODE_Compare && only_casts(conditions, parent)));
+        pure = pure && only_answers(conditions, parent);
     }
     return false;
 }

@@ -159,6 +159,8 @@ static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
     if (func->kind != NODE_Attribute || known)
         return reads;
     const Node *object = node_child(func, FIELD_value);
+    if (object != NULL && object->kind == NODE_Constant) /* "{}".format(n) */
+        return reads | reads_of_arguments(conditions, call);
     if (object == NULL || condition_of_self(conditions, object) || condition_of_self(conditions, func))
         return reads;
     return reads | condition_question(last) | condition_reads(conditions, object);
@@ -186,7 +188,6 @@ unsigned condition_reads(const Conditions *conditions, const Node *node) {
                     : 0);
     case NODE_Call: return reads_of_call(conditions, node);
     case NODE_Lambda:
-    case NODE_JoinedStr:
     case NODE_Constant: return 0;
     default: return reads_of_all(conditions, node);
     }
@@ -285,8 +286,8 @@ static void pass(Conditions *conditions, const Node *call, const Scope *function
         const Node *value =
             argument == NULL || i < args->count ? argument : node_child(argument, FIELD_value);
         const unsigned reads = value == NULL || parameter == NULL ? 0 : condition_reads(conditions, value);
-        if (i == 0 && args->count > 0 && shift == 0 && value != NULL && parameter != NULL &&
-            !parameter->handed) {
+        if (shift == 0 && value != NULL && parameter != NULL && !parameter->handed &&
+            parameter == names_parameter(function, 0)) {
             const Things things = names_of(conditions->names, conditions->file, value);
             parameter->handed = !things_all(&things, THING_INSTANCE);
         }
