@@ -125,6 +125,21 @@ static bool has_none(const Node *compare) {
     return none;
 }
 
+static bool is_parameter(const Conditions *conditions, const Node *node) {
+    const Variable *variable =
+        node != NULL && node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
+    for (size_t i = 0; variable != NULL && i < variable->count; i++)
+        if (variable->items[i].kind == BINDING_PARAMETER)
+            return true;
+    return false;
+}
+
+/* `mask is None`, of an argument. */
+static bool asks_for_none(const Conditions *conditions, const Node *node) {
+    return node->kind == NODE_Compare && has_none(node) &&
+           is_parameter(conditions, node_child(node, FIELD_left));
+}
+
 static bool compares_tensors(const Conditions *conditions, const Node *compare) {
     const Field *others = node_list(compare, FIELD_comparators);
     const Node *left = node_child(compare, FIELD_left);
@@ -300,11 +315,14 @@ static bool look(const Node *node, void *context) {
     unsigned reads = chosen_by(conditions, node);
     if (compares || asked)
         reads |= condition_reads(conditions, node);
+    const bool of_none = asks_for_none(conditions, node);
+    if (of_none)
+        reads = READS_NONE;
     if (reads == 0 || may_be_asked(conditions, node) ||
         (conditions->language != NULL && !language_reaches(conditions->language, node)))
         return true;
     *(Condition *)ARENA_PUSH(conditions->arena, conditions) =
-        (Condition){conditions->file, node, signature_of(conditions, node, reads)};
+        (Condition){conditions->file, node, of_none, signature_of(conditions, node, reads)};
     return true;
 }
 
@@ -378,24 +396,31 @@ static bool has_like(const Conditions *theirs, const Condition *condition) {
     return false;
 }
 
+static void report(Findings *findings, const Condition *condition, bool unseen) {
+    const Place place = node_place(&condition->file->tree, condition->node);
+    if (condition->of_none) /* the program's own calls give it or don't: only other callers would see the
+                               other way */
+        findings_add(findings, &RULE_STEP_ARGUMENT, SEVERITY_NOTE, place,
+                     "this asks whether an argument was given, and the original has no such test");
+    else if (unseen)
+        findings_add(
+            findings, &RULE_STEP_CONDITION, SEVERITY_NOTE, place,
+            "this asks for sizes, a dtype or a device; whether the original does so isn't seen, since a "
+            "library has it");
+    else
+        findings_add(findings, &RULE_STEP_CONDITION, SEVERITY_VIOLATION, place,
+                     "this asks for sizes, a dtype or a device, and the original has no such test: elsewhere "
+                     "than in the sample it may go the other way");
+}
+
 void policy_judge_conditions(const Program *candidate, const Program *original, Findings *findings) {
     Arena *arena = arena_new();
     Language language;
     const Conditions ours = conditions_of(arena, candidate, &language);
     const Conditions theirs = ours.count == 0 ? ours : conditions_of(arena, original, NULL);
     const bool unseen = ours.count > 0 && is_of_a_library(original);
-    for (size_t i = 0; i < ours.count; i++) {
-        const Condition *condition = &ours.items[i];
-        if (has_like(&theirs, condition))
-            continue;
-        findings_add(
-            findings, &RULE_STEP_CONDITION, unseen ? SEVERITY_NOTE : SEVERITY_VIOLATION,
-            node_place(&condition->file->tree, condition->node),
-            unseen ? "this asks for sizes, a dtype or a device; whether the original does so isn't seen, "
-                     "since a "
-                     "library has it"
-                   : "this asks for sizes, a dtype or a device, and the original has no such test: elsewhere "
-                     "than in the sample it may go the other way");
-    }
+    for (size_t i = 0; i < ours.count; i++)
+        if (!has_like(&theirs, &ours.items[i]))
+            report(findings, &ours.items[i], unseen);
     arena_free(arena);
 }

@@ -4,11 +4,12 @@
 
 #include "language.h"
 
-enum { READS_SIZE = 1, READS_TYPE = 2, READS_DEVICE = 4 };
+enum { READS_SIZE = 1, READS_TYPE = 2, READS_DEVICE = 4, READS_NONE = 8 };
 
 typedef struct Condition {
     const ProgramFile *file;
     const Node *node;
+    bool of_none;          /* it asks whether an argument was given */
     const char *signature; /* "1 30 equality": the same where two ask the same, whatever their names are */
 } Condition;
 

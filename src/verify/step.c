@@ -139,14 +139,17 @@ Status step_load(StepState *step, const char *second_role, Error *error) {
 
 /* Is the source such that it may be run? The operators of a line are left to the trace; the language is not.
  */
-/* What a library's original tests isn't seen: then the claim says what the candidate asks. */
+/* What the candidate asks and the original perhaps doesn't, and is no violation: the claim says it. */
 static void narrow_by_conditions(StepState *step) {
     for (size_t i = 0; i < step->result->findings->count; i++) {
         const Finding *finding = &step->result->findings->items[i];
-        if (finding->severity == SEVERITY_NOTE && strcmp(finding->rule->id, "step.condition") == 0)
+        const bool argument = strcmp(finding->rule->id, "step.argument") == 0;
+        if (finding->severity == SEVERITY_NOTE &&
+            (argument || strcmp(finding->rule->id, "step.condition") == 0))
             step_narrow(step, "soundness 12",
-                        arena_printf(step->arena,
-                                     "these sizes, dtypes and this device only: %s:%d asks for them",
+                        arena_printf(step->arena, "%s only: %s:%d asks for them",
+                                     argument ? "called with the arguments that the sample gives"
+                                              : "these sizes, dtypes and this device",
                                      finding->place.file, finding->place.line));
     }
 }
