@@ -14,13 +14,24 @@ static bool find_way_out(const Node *node, void *context) {
     return true;
 }
 
+/* An exception that nothing in Python takes for the end of a loop or for an attribute that is missing. */
+static bool is_error(const Node *raised) {
+    static const char *const names[] = {"ValueError", "RuntimeError", "TypeError", "NotImplementedError",
+                                        "AssertionError"};
+    const Node *kind = raised != NULL && raised->kind == NODE_Call ? node_child(raised, FIELD_func) : raised;
+    for (size_t i = 0; kind != NULL && kind->kind == NODE_Name && i < COUNT_OF(names); i++)
+        if (text_equal(node_text(kind, FIELD_id), names[i]))
+            return true;
+    return false;
+}
+
 static bool only_raises(const Field *block) {
-    bool leaves = false;
+    const Node *last = block->count == 0 ? NULL : block->items[block->count - 1];
+    bool leaves = last == NULL || last->kind != NODE_Raise || !is_error(node_child(last, FIELD_exc));
     for (size_t i = 0; i < block->count; i++)
         if (block->items[i] != NULL)
             node_walk(block->items[i], find_way_out, &leaves);
-    return !leaves && block->count > 0 && block->items[block->count - 1] != NULL &&
-           block->items[block->count - 1]->kind == NODE_Raise;
+    return !leaves;
 }
 
 static bool is_below(const char *whole, const char *part) {
@@ -80,7 +91,7 @@ static bool may_be_asked(const Conditions *conditions, const Node *node) {
     for (const Node *below = node; below->parent != NULL; below = below->parent) {
         const Node *parent = below->parent;
         if (parent->kind == NODE_Raise)
-            return true;
+            return is_error(node_child(parent, FIELD_exc));
         if (parent->kind == NODE_Assert)
             return pure;
         if (parent->kind == NODE_If && node_child(parent, FIELD_test) == below)
@@ -125,19 +136,10 @@ static bool has_none(const Node *compare) {
     return none;
 }
 
-static bool is_parameter(const Conditions *conditions, const Node *node) {
-    const Variable *variable =
-        node != NULL && node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
-    for (size_t i = 0; variable != NULL && i < variable->count; i++)
-        if (variable->items[i].kind == BINDING_PARAMETER)
-            return true;
-    return false;
-}
-
 /* `mask is None`, of an argument. */
 static bool asks_for_none(const Conditions *conditions, const Node *node) {
     return node->kind == NODE_Compare && has_none(node) &&
-           is_parameter(conditions, node_child(node, FIELD_left));
+           condition_is_parameter(conditions, node_child(node, FIELD_left));
 }
 
 static bool compares_tensors(const Conditions *conditions, const Node *compare) {
@@ -147,15 +149,6 @@ static bool compares_tensors(const Conditions *conditions, const Node *compare) 
     for (size_t i = 0; i < others->count; i++)
         tensor = tensor || (others->items[i] != NULL && condition_is_tensor(conditions, others->items[i]));
     return tensor;
-}
-
-static unsigned reads_of_arguments(const Conditions *conditions, const Node *call) {
-    const Field *args = node_list(call, FIELD_args);
-    unsigned reads = 0;
-    for (size_t i = 0; i < args->count; i++)
-        if (args->items[i] != NULL)
-            reads |= condition_reads(conditions, args->items[i]);
-    return reads;
 }
 
 /* A display, by itself or behind a name, or something that construction has made. */
@@ -171,7 +164,8 @@ static bool is_table(const Conditions *conditions, const Node *node) {
 
 /* What chooses among others: min(T, n), [a, b][T == n], {30: a}.get(T, b), match T. Not self.mask[:T, :T]. */
 static unsigned chosen_by(const Conditions *conditions, const Node *node) {
-    static const char *const lookups[] = {"get", "index", "count", "pop", "setdefault"};
+    static const char *const lookups[] = {"get",  "index", "count",      "pop",     "setdefault",
+                                          "find", "rfind", "startswith", "endswith"};
     static const char *const builtins[] = {"min", "max", "sorted"};
     const Node *func = node_child(node, FIELD_func), *slice = node_child(node, FIELD_slice),
                *subject = node_child(node, FIELD_subject);
@@ -190,7 +184,10 @@ static unsigned chosen_by(const Conditions *conditions, const Node *node) {
         chooses = chooses || things_find(&called, THING_BUILTIN, builtins[i]) != NULL;
     for (size_t i = 0; func->kind == NODE_Attribute && i < COUNT_OF(lookups); i++)
         chooses = chooses || text_equal(node_text(func, FIELD_attr), lookups[i]);
-    return chooses ? reads_of_arguments(conditions, node) : 0;
+    const Node *object = func->kind == NODE_Attribute ? node_child(func, FIELD_value) : NULL;
+    return !chooses ? 0
+                    : condition_reads_of_arguments(conditions, node) |
+                          (object == NULL ? 0 : condition_reads(conditions, object));
 }
 
 /* Is it a test by its place? `if x.numel() % 7:` */
@@ -315,14 +312,13 @@ static bool look(const Node *node, void *context) {
     unsigned reads = chosen_by(conditions, node);
     if (compares || asked)
         reads |= condition_reads(conditions, node);
-    const bool of_none = asks_for_none(conditions, node);
-    if (of_none)
+    if (asks_for_none(conditions, node))
         reads = READS_NONE;
     if (reads == 0 || may_be_asked(conditions, node) ||
         (conditions->language != NULL && !language_reaches(conditions->language, node)))
         return true;
     *(Condition *)ARENA_PUSH(conditions->arena, conditions) =
-        (Condition){conditions->file, node, of_none, signature_of(conditions, node, reads)};
+        (Condition){conditions->file, node, reads, signature_of(conditions, node, reads)};
     return true;
 }
 
@@ -398,8 +394,8 @@ static bool has_like(const Conditions *theirs, const Condition *condition) {
 
 static void report(Findings *findings, const Condition *condition, bool unseen) {
     const Place place = node_place(&condition->file->tree, condition->node);
-    if (condition->of_none) /* the program's own calls give it or don't: only other callers would see the
-                               other way */
+    if (condition->reads == READS_NONE) /* the program's own calls give it or don't: only other callers would
+                               see the other way */
         findings_add(findings, &RULE_STEP_ARGUMENT, SEVERITY_NOTE, place,
                      "this asks whether an argument was given, and the original has no such test");
     else if (unseen)

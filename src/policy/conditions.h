@@ -9,7 +9,7 @@ enum { READS_SIZE = 1, READS_TYPE = 2, READS_DEVICE = 4, READS_NONE = 8 };
 typedef struct Condition {
     const ProgramFile *file;
     const Node *node;
-    bool of_none;          /* it asks whether an argument was given */
+    unsigned reads;
     const char *signature; /* "1 30 equality": the same where two ask the same, whatever their names are */
 } Condition;
 
@@ -28,8 +28,12 @@ unsigned condition_question(const char *name);
 /* What the expression has of sizes, dtypes and devices that a call gives; not of those that construction has
  * settled. */
 unsigned condition_reads(const Conditions *conditions, const Node *expression);
+unsigned condition_reads_of_arguments(const Conditions *conditions, const Node *call);
+bool condition_is_parameter(const Conditions *conditions, const Node *expression); /* a Name that is one */
 /* What a Name means; NULL: nothing that is bound. */
 Variable *condition_variable(const Conditions *conditions, const Node *name);
+/* The scope of a function or class; NULL: the thing is none. */
+Scope *condition_made_by(const Conditions *conditions, Thing thing);
 /* self.weight[0]: something of the model's own, which construction has settled. */
 bool condition_of_self(const Conditions *conditions, const Node *expression);
 /* [a, b], of which an index chooses one. */

@@ -5,8 +5,6 @@
 
 enum { MOST_NODES = 500 };
 
-/* ---- What an expression reads --------------------------------------------------------------- */
-
 static const struct Question {
     const char *name;
     unsigned reads;
@@ -58,6 +56,12 @@ Variable *condition_variable(const Conditions *conditions, const Node *name) {
                         : names_variable(names_scope_at(conditions->names, conditions->file, name), text);
 }
 
+Scope *condition_made_by(const Conditions *conditions, Thing thing) {
+    return thing.node == NULL || thing.file == NULL
+               ? NULL
+               : names_scope_made(conditions->names, thing.file, thing.node);
+}
+
 static bool class_has(const Conditions *conditions, const Things *objects, const char *attribute) {
     bool all = attribute != NULL;
     for (size_t i = 0; i < objects->count; i++) {
@@ -66,6 +70,16 @@ static bool class_has(const Conditions *conditions, const Things *objects, const
         all = all && class != NULL && names_class_has(conditions->names, class, attribute);
     }
     return all;
+}
+
+/* What objects of these classes keep of the sizes that they were made with. */
+static unsigned reads_of_objects(const Conditions *conditions, const Things *objects) {
+    unsigned reads = 0;
+    for (size_t i = 0; i < objects->count; i++)
+        if (objects->items[i].kind == THING_INSTANCE &&
+            condition_made_by(conditions, objects->items[i]) != NULL)
+            reads |= condition_made_by(conditions, objects->items[i])->reads;
+    return reads;
 }
 
 bool condition_of_self(const Conditions *conditions, const Node *expression) {
@@ -80,6 +94,7 @@ bool condition_of_self(const Conditions *conditions, const Node *expression) {
     const Variable *variable = condition_variable(conditions, expression);
     const char *attribute = node_text(first, FIELD_attr);
     return things_all(&things, THING_INSTANCE) && variable != NULL && !variable->handed &&
+           variable->reads == 0 && reads_of_objects(conditions, &things) == 0 &&
            (class_has(conditions, &things, attribute) ||
             (condition_question(attribute) == 0 && !is_of_tensor(attribute)));
 }
@@ -97,7 +112,7 @@ static unsigned reads_of_all(const Conditions *conditions, const Node *node) {
     return reads;
 }
 
-static unsigned reads_of_arguments(const Conditions *conditions, const Node *call) {
+unsigned condition_reads_of_arguments(const Conditions *conditions, const Node *call) {
     const Field *args = node_list(call, FIELD_args), *keywords = node_list(call, FIELD_keywords);
     unsigned reads = 0;
     for (size_t i = 0; i < args->count; i++)
@@ -109,29 +124,31 @@ static unsigned reads_of_arguments(const Conditions *conditions, const Node *cal
     return reads;
 }
 
-static unsigned reads_of_length(const Conditions *conditions, const Node *call) {
-    const Field *args = node_list(call, FIELD_args);
-    const Node *first = args->count == 1 ? args->items[0] : NULL;
-    if (first == NULL || first->kind != NODE_Name)
-        return 0;
-    const Variable *variable = condition_variable(conditions, first);
+bool condition_is_parameter(const Conditions *conditions, const Node *expression) {
+    const Variable *variable = expression != NULL && expression->kind == NODE_Name
+                                   ? condition_variable(conditions, expression)
+                                   : NULL;
     for (size_t i = 0; variable != NULL && i < variable->count; i++)
         if (variable->items[i].kind == BINDING_PARAMETER)
-            return READS_SIZE;
-    return 0;
+            return true;
+    return false;
 }
 
-static const Scope *made_by(const Conditions *conditions, Thing thing) {
-    return thing.node == NULL || thing.file == NULL
-               ? NULL
-               : names_scope_made(conditions->names, thing.file, thing.node);
+static unsigned reads_of_length(const Conditions *conditions, const Node *call) {
+    const Field *args = node_list(call, FIELD_args);
+    return args->count == 1 && condition_is_parameter(conditions, args->items[0]) ? READS_SIZE : 0;
 }
 
-/* `called` is no library function of tensors: those of Python keep numbers. */
+/* Python's own functions keep numbers, and so do objects that are made of them. Torch's make tensors, and
+ * those that make one of a number are no other than it. */
 static bool keeps_numbers(const Thing *called) {
-    return called->kind == THING_BUILTIN ||
-           (called->kind == THING_LIBRARY &&
-            (text_starts(called->path, "math.") || text_starts(called->path, "operator.")));
+    static const char *const names[] = {"torch.tensor", "torch.as_tensor", "torch.scalar_tensor"};
+    bool keeps = called->kind == THING_BUILTIN || called->kind == THING_CLASS ||
+                 called->kind == THING_RESULT ||
+                 (called->kind == THING_LIBRARY && !text_starts(called->path, "torch."));
+    for (size_t i = 0; called->kind == THING_LIBRARY && i < COUNT_OF(names); i++)
+        keeps = keeps || text_equal(called->path, names[i]);
+    return keeps;
 }
 
 static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
@@ -141,7 +158,10 @@ static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
     const char *last = node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id);
     const Things called = names_of(conditions->names, conditions->file, func);
     unsigned reads = 0;
-    bool known = false, of_numbers = false;
+    bool known = false;
+    /* x.view(n) gives a tensor, Pair(n) whatever Pair is */
+    bool of_numbers =
+        func->kind != NODE_Attribute && (called.count == 0 || things_have(&called, THING_UNKNOWN));
     for (size_t i = 0; i < called.count; i++) {
         const Thing *thing = &called.items[i];
         of_numbers = of_numbers || keeps_numbers(thing);
@@ -151,16 +171,16 @@ static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
         if (thing->kind == THING_BUILTIN && text_equal(thing->path, "len"))
             reads |= reads_of_length(conditions, call);
         if ((thing->kind == THING_FUNCTION || thing->kind == THING_METHOD) &&
-            made_by(conditions, *thing) != NULL)
-            reads |= made_by(conditions, *thing)->returned_reads;
+            condition_made_by(conditions, *thing) != NULL)
+            reads |= condition_made_by(conditions, *thing)->reads;
     }
     if (of_numbers)
-        reads |= reads_of_arguments(conditions, call);
+        reads |= condition_reads_of_arguments(conditions, call);
     if (func->kind != NODE_Attribute || known)
         return reads;
     const Node *object = node_child(func, FIELD_value);
     if (object != NULL && object->kind == NODE_Constant) /* "{}".format(n) */
-        return reads | reads_of_arguments(conditions, call);
+        return reads | condition_reads_of_arguments(conditions, call);
     if (object == NULL || condition_of_self(conditions, object) || condition_of_self(conditions, func))
         return reads;
     return reads | condition_question(last) | condition_reads(conditions, object);
@@ -173,6 +193,7 @@ bool condition_is_display(const Node *node) {
 unsigned condition_reads(const Conditions *conditions, const Node *node) {
     const Node *value = node_child(node, FIELD_value);
     const Variable *variable;
+    Things objects;
     switch (node->kind) {
     case NODE_Name:
         variable = condition_variable(conditions, node);
@@ -180,7 +201,9 @@ unsigned condition_reads(const Conditions *conditions, const Node *node) {
     case NODE_Attribute:
         if (value == NULL || condition_of_self(conditions, node))
             return 0;
-        return condition_question(node_text(node, FIELD_attr)) | condition_reads(conditions, value);
+        objects = names_of(conditions->names, conditions->file, value);
+        return condition_question(node_text(node, FIELD_attr)) | condition_reads(conditions, value) |
+               reads_of_objects(conditions, &objects);
     case NODE_Subscript:
         return (value == NULL ? 0 : condition_reads(conditions, value)) |
                (condition_is_display(value) && node_child(node, FIELD_slice) != NULL
@@ -231,7 +254,7 @@ static bool is_tensor(const Conditions *conditions, const Node *node, unsigned *
         return false;
     const Things called = names_of(conditions->names, conditions->file, func);
     for (size_t i = 0; i < called.count; i++)
-        if (!gives_tensor(&called.items[i]))
+        if (!gives_tensor(&called.items[i]) || keeps_numbers(&called.items[i]))
             return false;
     return called.count > 0;
 }
@@ -239,160 +262,4 @@ static bool is_tensor(const Conditions *conditions, const Node *node, unsigned *
 bool condition_is_tensor(const Conditions *conditions, const Node *expression) {
     unsigned left = MOST_NODES;
     return is_tensor(conditions, expression, &left);
-}
-
-/* ---- What variables read --------------------------------------------------------------------- */
-
-static void give(Conditions *conditions, const Node *target, unsigned reads) {
-    if (target == NULL || reads == 0)
-        return;
-    if (target->kind == NODE_Name) {
-        Variable *variable = condition_variable(conditions, target);
-        if (variable != NULL && (variable->reads | reads) != variable->reads) {
-            variable->reads |= reads;
-            conditions->grew = true;
-        }
-        return;
-    }
-    if (target->kind == NODE_Starred)
-        give(conditions, node_child(target, FIELD_value), reads);
-    const Field *elements = node_list(target, FIELD_elts);
-    for (size_t i = 0; (target->kind == NODE_Tuple || target->kind == NODE_List) && i < elements->count; i++)
-        give(conditions, elements->items[i], reads);
-}
-
-/* a, b = f(x), x.shape[1]: each its own. */
-static void assign(Conditions *conditions, const Node *target, const Node *value) {
-    const Field *targets = target == NULL ? NULL : node_list(target, FIELD_elts),
-                *values = value == NULL ? NULL : node_list(value, FIELD_elts);
-    if (targets == NULL || values == NULL)
-        return;
-    if (target->kind == NODE_Tuple && value->kind == NODE_Tuple && targets->count == values->count) {
-        for (size_t i = 0; i < targets->count; i++)
-            assign(conditions, targets->items[i], values->items[i]);
-        return;
-    }
-    give(conditions, target, condition_reads(conditions, value));
-}
-
-static void pass(Conditions *conditions, const Node *call, const Scope *function, size_t shift) {
-    const Field *args = node_list(call, FIELD_args), *keywords = node_list(call, FIELD_keywords);
-    for (size_t i = 0; i < args->count + keywords->count; i++) {
-        const Node *argument = i < args->count ? args->items[i] : keywords->items[i - args->count];
-        const char *name = i < args->count || argument == NULL ? NULL : node_text(argument, FIELD_arg);
-        Variable *parameter = i < args->count ? names_parameter(function, i + shift)
-                              : name != NULL  ? table_get(function->variables, name)
-                                              : NULL;
-        const Node *value =
-            argument == NULL || i < args->count ? argument : node_child(argument, FIELD_value);
-        const unsigned reads = value == NULL || parameter == NULL ? 0 : condition_reads(conditions, value);
-        if (shift == 0 && value != NULL && parameter != NULL && !parameter->handed &&
-            parameter == names_parameter(function, 0)) {
-            const Things things = names_of(conditions->names, conditions->file, value);
-            parameter->handed = !things_all(&things, THING_INSTANCE);
-        }
-        if (reads != 0 && (parameter->reads | reads) != parameter->reads) {
-            parameter->reads |= reads;
-            conditions->grew = true;
-        }
-    }
-}
-
-static void pass_to(Conditions *conditions, const Node *call) {
-    const Node *func = node_child(call, FIELD_func);
-    const Things called = func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
-    for (size_t i = 0; i < called.count; i++) {
-        Things methods = {0};
-        if (called.items[i].kind == THING_INSTANCE)
-            methods = names_attribute(conditions->names, called.items[i], "forward");
-        for (size_t j = 0; j < methods.count; j++)
-            if (methods.items[j].kind == THING_METHOD && made_by(conditions, methods.items[j]) != NULL)
-                pass(conditions, call, made_by(conditions, methods.items[j]), 1);
-        const bool method = called.items[i].kind == THING_METHOD;
-        if ((method || called.items[i].kind == THING_FUNCTION) &&
-            made_by(conditions, called.items[i]) != NULL)
-            pass(conditions, call, made_by(conditions, called.items[i]), method);
-    }
-}
-
-/* A lambda, or a function that is handed to another: map, sorted and their like call it with what they have.
- */
-static void pass_anything(Conditions *conditions, const Scope *function, size_t shift) {
-    enum { MOST_PARAMETERS = 32 };
-    for (size_t i = shift; function != NULL && i < MOST_PARAMETERS; i++) {
-        Variable *parameter = names_parameter(function, i);
-        if (parameter == NULL || (parameter->reads & READS_SIZE) != 0)
-            continue;
-        parameter->reads |= READS_SIZE;
-        conditions->grew = true;
-    }
-}
-
-static bool is_argument(const Node *node) {
-    const Node *parent = node->parent;
-    return parent != NULL &&
-           (parent->kind == NODE_keyword || (parent->kind == NODE_Call && !language_is_called(node)));
-}
-
-static void pass_on(Conditions *conditions, const Node *value) {
-    const Things things = names_of(conditions->names, conditions->file, value);
-    for (size_t i = 0; i < things.count; i++)
-        if (things.items[i].kind == THING_FUNCTION || things.items[i].kind == THING_METHOD)
-            pass_anything(conditions, made_by(conditions, things.items[i]),
-                          things.items[i].kind == THING_METHOD);
-}
-
-static void give_back(Conditions *conditions, const Node *statement) {
-    const Node *value = node_child(statement, FIELD_value);
-    Scope *scope = names_scope_at(conditions->names, conditions->file, statement);
-    while (scope != NULL && scope->kind != SCOPE_FUNCTION)
-        scope = scope->parent;
-    const unsigned reads = value == NULL || scope == NULL ? 0 : condition_reads(conditions, value);
-    if (reads != 0 && (scope->returned_reads | reads) != scope->returned_reads) {
-        scope->returned_reads |= reads;
-        conditions->grew = true;
-    }
-}
-
-static bool follow(const Node *node, void *context) {
-    Conditions *conditions = context;
-    const Node *value = node_child(node, FIELD_value), *iterated = node_child(node, FIELD_iter);
-    const Field *targets = node_list(node, FIELD_targets);
-    switch (node->kind) {
-    case NODE_Assign:
-        for (size_t i = 0; i < targets->count; i++)
-            assign(conditions, targets->items[i], value);
-        break;
-    case NODE_AugAssign:
-    case NODE_AnnAssign:
-    case NODE_NamedExpr: assign(conditions, node_child(node, FIELD_target), value); break;
-    case NODE_For:
-    case NODE_comprehension:
-        if (iterated != NULL)
-            give(conditions, node_child(node, FIELD_target), condition_reads(conditions, iterated));
-        break;
-    case NODE_Return: give_back(conditions, node); break;
-    case NODE_Call: pass_to(conditions, node); break;
-    case NODE_Lambda:
-        pass_anything(conditions, names_scope_made(conditions->names, conditions->file, node), 0);
-        break;
-    case NODE_Name:
-    case NODE_Attribute:
-        if (is_argument(node))
-            pass_on(conditions, node);
-        break;
-    default: break;
-    }
-    return true;
-}
-
-void conditions_follow(Conditions *conditions, const Program *program) {
-    conditions->grew = true;
-    while (conditions->grew) {
-        conditions->grew = false;
-        for (size_t i = 0; i < program->count; i++) {
-            conditions->file = program->items[i];
-            node_walk(conditions->file->tree.module, follow, conditions);
-        }
-    }
 }

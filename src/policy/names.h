@@ -70,9 +70,10 @@ typedef struct Variable {
     Things things;
     NameBinding *items;
     size_t count, capacity;
-    /* conditions.c */
+    /* conditions_follow.c */
     unsigned reads; /* sizes, dtype or device of what forward is given */
     bool handed;    /* the first parameter of a method, to which something else than an object was handed */
+    bool filled;    /* something was put into what it names */
 } Variable;
 
 struct Scope {
@@ -80,12 +81,13 @@ struct Scope {
     const ProgramFile *file;
     const Node *node;
     Scope *parent;
-    Table *variables;        /* name -> Variable */
-    Table *declared;         /* names of global and nonlocal statements -> the Scope meant */
-    Table *instance;         /* of a class: attribute -> Variable, as assigned on its instances */
-    Things bases;            /* of a class */
-    Things returns;          /* of a function */
-    unsigned returned_reads; /* conditions.c */
+    Table *variables; /* name -> Variable */
+    Table *declared;  /* names of global and nonlocal statements -> the Scope meant */
+    Table *instance;  /* of a class: attribute -> Variable, as assigned on its instances */
+    Things bases;     /* of a class */
+    Things returns;   /* of a function */
+    unsigned
+        reads; /* conditions_follow.c: of a function, what it returns; of a class, what its objects keep */
 };
 
 typedef struct Names Names;

@@ -6,11 +6,10 @@
 
 typedef struct FileNames {
     const ProgramFile *file;
-    Scope **at;   /* by node id: the scope in which the node stands */
-    Scope **made; /* by node id: the scope that the node makes, or NULL */
-    bool *judged; /* by node id */
-    Things *
-        *settled; /* by node id: what the expression may be, once it was asked for; NULL while that changes */
+    Scope **at;        /* by node id: the scope in which the node stands */
+    Scope **made;      /* by node id: the scope that the node makes, or NULL */
+    bool *judged;      /* by node id */
+    Things **settled;  /* by node id: what it may be, once asked for; NULL while that changes */
     Table *registered; /* names given to register_buffer and the like, as constants */
 } FileNames;
 

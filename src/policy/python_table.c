@@ -33,7 +33,8 @@ bool python_table_has_section(const char *section) {
 
 bool python_table_each(const char *section, bool (*visit)(const char *name, void *context), void *context) {
     const PythonRow *row = bsearch(section, ROWS, COUNT_OF(ROWS), sizeof *ROWS, compare_section);
-    while (row > ROWS && compare_section(section, row - 1) == 0) /* from any row to the first */
+    while (row != NULL && row > ROWS &&
+           compare_section(section, row - 1) == 0) /* from any row to the first */
         row--;
     for (; row != NULL && row < ROWS + COUNT_OF(ROWS) && compare_section(section, row) == 0; row++)
         if (!visit(row->name, context))

@@ -137,8 +137,6 @@ Status step_load(StepState *step, const char *second_role, Error *error) {
     return STATUS_OK;
 }
 
-/* Is the source such that it may be run? The operators of a line are left to the trace; the language is not.
- */
 /* What the candidate asks and the original perhaps doesn't, and is no violation: the claim says it. */
 static void narrow_by_conditions(StepState *step) {
     for (size_t i = 0; i < step->result->findings->count; i++) {
@@ -154,6 +152,8 @@ static void narrow_by_conditions(StepState *step) {
     }
 }
 
+/* Is the source such that it may be run? The operators of a line are left to the trace; the language is not.
+ */
 bool step_judge_source(StepState *step) {
     double start = seconds_now();
     StepResult *result = step->result;
