@@ -29,6 +29,25 @@ bool trial_only_numbers_differ(const Trial *trial) {
  * one of meaning stays. It must shrink a thousandfold; from float32 to float64 rounding shrinks by 2^29. */
 typedef enum Wide { WIDE_UNKNOWN, WIDE_ROUNDING, WIDE_MEANING, WIDE_OTHER } Wide;
 
+/* Does the candidate compute something else in float64 alone, where the original doesn't? `wide` are both
+ * sides' recordings of `request` in float64; what they are held against is recorded of the same inputs, which
+ * may have other sizes than the sample. Leaves both sides' recordings as they were. */
+static Status is_other_in_float64(StepState *step, const PairRequest *request, const Trace wide[2],
+                                  bool *other, Error *error) {
+    const Trace original_trace = step->original_trace, candidate_trace = step->candidate_trace;
+    PairRequest narrow = *request;
+    narrow.trace = true;
+    Pair pair;
+    const Status status = pair_run(step, &narrow, &pair, error);
+    *other = status == STATUS_OK && !pair.original_failure.failed && !pair.candidate_failure.failed &&
+             same_computation(step->arena, &step->original_trace, &wide[0]) &&
+             !same_computation(step->arena, &step->candidate_trace, &wide[1]);
+    step->original_trace = original_trace;
+    step->candidate_trace = candidate_trace;
+    pair_close(&pair);
+    return status;
+}
+
 static Status run_wide(StepState *step, const PairRequest *request, double difference, Wide *wide_says,
                        Error *error) {
     enum { SHRINKS = 1000, STAYS = 2 };
@@ -40,15 +59,17 @@ static Status run_wide(StepState *step, const PairRequest *request, double diffe
     Pair pair;
     if (pair_run(step, &wide, &pair, error) != STATUS_OK)
         return STATUS_ERROR;
-    const bool both = !pair.original_failure.failed && !pair.candidate_failure.failed;
-    const bool other = both && wide.trace &&
-                       !same_computation(step->arena, &candidate_trace, &step->candidate_trace) &&
-                       same_computation(step->arena, &original_trace, &step->original_trace);
+    const Trace wide_traces[] = {step->original_trace, step->candidate_trace};
     step->original_trace = original_trace;
     step->candidate_trace = candidate_trace;
+    const bool both = !pair.original_failure.failed && !pair.candidate_failure.failed;
+    bool other = false;
+    Status status = STATUS_OK;
+    if (both && wide.trace)
+        status = is_other_in_float64(step, request, wide_traces, &other, error);
     if (other) { /* then float64 says nothing of what it computes in its own dtype */
         *wide_says = WIDE_OTHER;
-    } else if (both) {
+    } else if (both && status == STATUS_OK) {
         Trial trial = {0};
         compare_outputs(step->arena, &pair.original, &pair.candidate, (Tolerance){0, 0}, step->processors,
                         &trial.outputs, &trial.output_count, findings_new(step->arena));
@@ -59,7 +80,7 @@ static Status run_wide(StepState *step, const PairRequest *request, double diffe
                                                         : WIDE_UNKNOWN;
     }
     pair_close(&pair);
-    return STATUS_OK;
+    return status;
 }
 
 Status trial_is_rounding(StepState *step, const PairRequest *request, const Trial *trial, bool *rounding,
