@@ -10,7 +10,7 @@ import torch
 from . import shapes, state, values
 from .describe import Loaded, argument_names, constructions, describe_state, expected_shape, forward_arguments, own_inputs
 from .failure import Progress
-from .memory import TensorReader, TensorWriter, read_all
+from .memory import TensorReader, TensorWriter, dtype_of, read_all
 from .pieces import Pieces
 from .recorder import NeedsData, Recorder
 from .registry import FileRegistry
@@ -183,34 +183,7 @@ def input_tensors(table: List[Dict[str, Any]], descriptor: Optional[int], symbol
     """On shapes alone, floating ones have no data; integers and booleans keep theirs, so that code may look at them."""
     reader = TensorReader(descriptor)
     return [shape_only(located) if symbolic and (located["storage"] is None or is_floating(located))
-            else reader.tensor(located) if fits(located) else repeated(located, reader) for located in table]
-
-
-def fits(located: Dict[str, Any]) -> bool:
-    """A size that was tried may reach past what the sample wrote."""
-    last = sum((size - 1) * stride for size, stride in zip(located["shape"], located["stride"]))
-    return (located["offset"] + last + 1) * item_size(dtype_of(located)) <= located["storage"]["size"]
-
-
-def item_size(dtype: torch.dtype) -> int:
-    return torch.empty(0, dtype=dtype).element_size()
-
-
-def repeated(located: Dict[str, Any], reader: TensorReader) -> torch.Tensor:
-    """As many elements as the shape asks for, of those that the sample has."""
-    there = located["storage"]["size"] // item_size(dtype_of(located)) - located["offset"]
-    count = 1
-    for size in located["shape"]:
-        count *= size
-    if there <= 0:
-        return torch.zeros(located["shape"], dtype=dtype_of(located))
-    flat = reader.tensor(dict(located, shape=[there], stride=[1]))
-    return flat[torch.arange(count) % there].reshape(located["shape"])
-
-
-def dtype_of(located: Dict[str, Any]) -> torch.dtype:
-    dtype: torch.dtype = getattr(torch, located["dtype"].split(".")[-1])
-    return dtype
+            else reader.sized(located) for located in table]
 
 
 def is_floating(located: Dict[str, Any]) -> bool:

@@ -12,12 +12,13 @@ from torch.overrides import TorchFunctionMode
 
 from . import gradients, state, values
 from .describe import Loaded, argument_names, forward_arguments
-from .failure import Progress
+from .failure import LONGEST_MESSAGE, Progress
 from .keeper import Keeper
 from .memory import TensorReader, TensorWriter, read_all, unsupported
 from .pieces import Pieces
 from .registry import FileRegistry
 from .tracer import Tracer
+from .wire import clean
 
 # Up to this size, a state tensor's bytes are compared before and after; above it, its version counter must do.
 LARGEST_COMPARED = 1 << 20
@@ -77,8 +78,15 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
             "state_modified": watch.state_modified(), "trace": trace, "values": keeper.finish() if keeper is not None else None,
             "construct_seconds": loaded.seconds, "forward_seconds": forward_seconds}
     if work.get("then"):
-        done["then"] = [another(loaded, dict(work, **row), files, "then %d" % (i + 1)) for i, row in enumerate(work["then"])]
+        done["then"] = [attempt(loaded, dict(work, **row), files, "then %d" % (i + 1)) for i, row in enumerate(work["then"])]
     return done
+
+
+def attempt(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], name: str) -> Dict[str, Any]:
+    try:
+        return another(loaded, work, files, name)
+    except Exception as cause:  # the others are run all the same
+        return {"raised": clean("%s: %s" % (type(cause).__name__, cause))[:LONGEST_MESSAGE]}
 
 
 def seconds_since(started: float, device: str) -> float:

@@ -303,22 +303,30 @@ static const char *signature_of(const Conditions *conditions, const Node *node, 
     return text.data;
 }
 
+static void add_condition(Conditions *conditions, const Node *node, unsigned reads, bool number) {
+    *(Condition *)ARENA_PUSH(conditions->arena, conditions) =
+        (Condition){conditions->file, node, reads, number, signature_of(conditions, node, reads)};
+}
+
 static bool look(const Node *node, void *context) {
     Conditions *conditions = context;
+    const bool reached = conditions->language == NULL || language_reaches(conditions->language, node);
+    const Node *number = reached ? condition_number(conditions, node) : NULL;
+    if (number != NULL && !may_be_asked(conditions, number))
+        add_condition(conditions, number, READS_SIZE, true);
     const bool compares = node->kind == NODE_Compare && !has_none(node) &&
                           !compares_tensors(conditions, node) && !asks_for_the_first(conditions, node);
     const bool asked = node->kind != NODE_Compare && node->kind != NODE_BoolOp && is_asked(node) &&
                        !condition_is_tensor(conditions, node);
     unsigned reads = chosen_by(conditions, node);
+    if (condition_bends(conditions, node))
+        reads |= READS_SIZE;
     if (compares || asked)
         reads |= condition_reads(conditions, node);
     if (asks_for_none(conditions, node))
         reads = READS_NONE;
-    if (reads == 0 || may_be_asked(conditions, node) ||
-        (conditions->language != NULL && !language_reaches(conditions->language, node)))
-        return true;
-    *(Condition *)ARENA_PUSH(conditions->arena, conditions) =
-        (Condition){conditions->file, node, reads, signature_of(conditions, node, reads)};
+    if (reached && reads != 0 && !may_be_asked(conditions, node))
+        add_condition(conditions, node, reads, false);
     return true;
 }
 
@@ -387,7 +395,8 @@ static bool is_of_a_library(const Program *original) {
 
 static bool has_like(const Conditions *theirs, const Condition *condition) {
     for (size_t i = 0; i < theirs->count; i++)
-        if (strcmp(theirs->items[i].signature, condition->signature) == 0)
+        if (theirs->items[i].number == condition->number &&
+            strcmp(theirs->items[i].signature, condition->signature) == 0)
             return true;
     return false;
 }
@@ -398,6 +407,9 @@ static void report(Findings *findings, const Condition *condition, bool unseen) 
                                see the other way */
         findings_add(findings, &RULE_STEP_ARGUMENT, SEVERITY_NOTE, place,
                      "this asks whether an argument was given, and the original has no such test");
+    else if (condition->number)
+        findings_add(findings, &RULE_STEP_SIZE, SEVERITY_NOTE, place,
+                     "this computes with a number that is made of sizes, and the original has no such");
     else if (unseen)
         findings_add(
             findings, &RULE_STEP_CONDITION, SEVERITY_NOTE, place,

@@ -10,6 +10,7 @@ typedef struct Condition {
     const ProgramFile *file;
     const Node *node;
     unsigned reads;
+    bool number;           /* no test: what condition_number found */
     const char *signature; /* "1 30 equality": the same where two ask the same, whatever their names are */
 } Condition;
 
@@ -40,6 +41,13 @@ bool condition_of_self(const Conditions *conditions, const Node *expression);
 bool condition_is_display(const Node *node);
 /* Evidently a tensor: a comparison of it is no test. */
 bool condition_is_tensor(const Conditions *conditions, const Node *expression);
+/* What stands in an exponent, in abs and in math's functions that leave most sizes alone: 0 ** abs(n - 30) is
+ * a test. */
+bool condition_bends(const Conditions *conditions, const Node *node);
+/* The part of an arithmetic expression or a call of torch's that is a number made of sizes, where it meets
+ * what may be data, or is rounded: n - 30 of x * (n - 30), n // k. Not products, quotients and roots of
+ * sizes, as in scores / math.sqrt(q.size(-1)). NULL: none. */
+const Node *condition_number(const Conditions *conditions, const Node *node);
 /* Fills what variables and functions read, over all files. */
 void conditions_follow(Conditions *conditions, const Program *program);
 

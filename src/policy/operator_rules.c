@@ -20,6 +20,8 @@ const Rule RULE_OP_TEST = {"op.test", "a test on data stands only where the orig
 const Rule RULE_STEP_CONDITION = {
     "step.condition", "a test on sizes, dtype or device stands only where the original has its like",
     "do the same for all, or raise where it can't be done", "soundness 12"};
+const Rule RULE_STEP_SIZE = {"step.size", "a number made of sizes meets data as it does in the original",
+                             "take the number from the constructor's arguments", "soundness 12"};
 const Rule RULE_STEP_ARGUMENT = {"step.argument",
                                  "whether an argument was given is asked only where the original asks",
                                  "take it for given, as the original does", "soundness 12"};

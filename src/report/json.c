@@ -159,6 +159,8 @@ static json_t *trial_json(const Trial *trial) {
     set(object, "trial", json_integer(trial->number));
     if (trial->kind != TRIAL_SEEDED)
         set(object, "kind", json_string(trial_kind_name(trial->kind)));
+    if (trial->sizes != NULL)
+        set(object, "sizes", json_string(trial->sizes));
     set(object, "seed", json_integer((json_int_t)trial->seed));
     set(object, "max_diff", json_number(trial->max_diff));
     set(object, "pass", json_boolean(trial->pass));

@@ -31,7 +31,8 @@ static Status run_both(ComponentState *component, const Description *description
     if (status == STATUS_OK)
         status = work_wait(arena, &runs->work, &done, &runs->failure, error);
     for (size_t i = 0; i < COUNT_OF(runs->outputs) && status == STATUS_OK && done != NULL; i++)
-        status = run_outputs_decode(arena, &runs->work, done, i, &runs->outputs[i], &runs->files[i], error);
+        status = run_outputs_decode(arena, &runs->work, done, i, &runs->outputs[i], &runs->files[i],
+                                    &runs->failure, error);
     json_decref(done);
     json_decref(weights);
     return status;

@@ -18,7 +18,7 @@ typedef struct Taken {
     RunOutputs *outputs[1 + MOST_THEN];
     MemoryFile **files[1 + MOST_THEN], **values_file;
     KeptValues *values;
-    CellFailure *failure;
+    CellFailure *failures[1 + MOST_THEN];
     double seconds; /* what forward took */
 } Taken;
 
@@ -27,7 +27,8 @@ static Status decode(StepState *step, Work *work, const PairRequest *request, si
     Status status = STATUS_OK;
     Bytes pieces;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = run_outputs_decode(step->arena, work, done, i, taken->outputs[i], taken->files[i], error);
+        status = run_outputs_decode(step->arena, work, done, i, taken->outputs[i], taken->files[i],
+                                    taken->failures[i], error);
     if (status == STATUS_OK && request->trace)
         status = work_pieces(work, &pieces, error);
     if (status == STATUS_OK && request->trace)
@@ -41,7 +42,7 @@ static Status decode(StepState *step, Work *work, const PairRequest *request, si
 static Status take(StepState *step, Work *work, const PairRequest *request, size_t count, Taken *taken,
                    Error *error) {
     json_t *done;
-    Status status = work_wait(step->arena, work, &done, taken->failure, error);
+    Status status = work_wait(step->arena, work, &done, taken->failures[0], error);
     step->peak = work->peak > step->peak ? work->peak : step->peak;
     *taken->values_file = work_file(work, "values");
     if (status == STATUS_OK && done != NULL) {
@@ -79,15 +80,15 @@ Status pairs_run(StepState *step, const PairRequest *requests, size_t count, Pai
                       .initialise = step->original_description.random_construction};
     Taken theirs_taken = {.trace = &step->original_trace,
                           .values_file = &pair->original_values_file,
-                          .values = &pair->original_values,
-                          .failure = &pair->original_failure};
+                          .values = &pair->original_values};
     Taken ours_taken = {.trace = &step->candidate_trace,
                         .values_file = &pair->candidate_values_file,
-                        .values = &pair->candidate_values,
-                        .failure = &pair->candidate_failure};
+                        .values = &pair->candidate_values};
     for (size_t i = 0; i < count; i++) {
         pairs[i] = (Pair){0};
         theirs_taken.outputs[i] = &pairs[i].original;
+        theirs_taken.failures[i] = &pairs[i].original_failure;
+        ours_taken.failures[i] = &pairs[i].candidate_failure;
         theirs_taken.files[i] = &pairs[i].original_file;
         ours_taken.outputs[i] = &pairs[i].candidate;
         ours_taken.files[i] = &pairs[i].candidate_file;

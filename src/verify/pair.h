@@ -26,8 +26,8 @@ typedef struct PairRequest {
 MUST_USE Status pair_run(StepState *step, const PairRequest *request, Pair *pair, Error *error);
 void pair_close(Pair *pair);
 /* At most 1 + MOST_THEN at once: each side runs them in one cell, on a model of its own for each. All but
- * `seed` and `trial` is the first request's. A side that fails in any is said in the first pair; the others
- * hold nothing then. */
+ * `seed` and `trial` is the first request's. A side that fails in the first is said in that pair, and the
+ * others hold nothing then; one that raises in another is said there. */
 MUST_USE Status pairs_run(StepState *step, const PairRequest *requests, size_t count, Pair *pairs,
                           Error *error);
 

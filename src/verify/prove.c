@@ -273,6 +273,11 @@ static void unify_all(StepState *step, const Recordings *recordings) {
     take_bindings(step, &found);
     for (int kind = SECTION_AGAIN; kind < SECTION_COUNT && proof->proved; kind++)
         unify_other_call(step, recordings, (SectionKind)kind);
+    const SizeNumbers numbers = sizes_to_try(step->arena, &step->candidate.program, &step->original.program);
+    if (numbers.left_out > 0)
+        step_narrow(step, "soundness 12",
+                    arena_printf(step->arena, "%zu numbers of the refactored were not tried as sizes",
+                                 numbers.left_out));
 }
 
 /* The proof's own weight map, where no other was given: names settle the rest. */

@@ -7,25 +7,32 @@ static const char *const SECTION_NAMES[] = {[SECTION_SAMPLE] = "sample",
                                             [SECTION_AGAIN] = "second call",
                                             [SECTION_OTHER_BATCH] = "another batch size",
                                             [SECTION_OTHER_LENGTH] = "another length",
+                                            [SECTION_OTHER_THIRD] = "another dimension 2",
                                             [SECTION_OTHER_MODE] = "other mode",
                                             [SECTION_LARGE_BATCH] = "a batch size of 4099",
-                                            [SECTION_LARGE_LENGTH] = "a length of 1031"};
+                                            [SECTION_LARGE_LENGTH] = "a length of 1031",
+                                            [SECTION_LARGE_THIRD] = "a dimension 2 of 1031"};
 
 /* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
  * be compared. */
-enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031 };
-
-/* A size around a number that only the candidate compares with (soundness 12). */
-static void add_size(RecordInputs *inputs, Arena *arena, const json_t *sample, size_t *next, size_t dimension,
-                     int64_t size) {
-    if (*next == SECTION_COUNT || size < 1)
-        return;
-    json_t *trial = sample_with_size(sample, dimension, size);
+static void add_trial(RecordInputs *inputs, size_t *next, json_t *trial, const char *name) {
     if (trial == NULL)
         return;
-    inputs->names[*next] =
-        arena_printf(arena, "%s %lld", dimension == 0 ? "batch size" : "length", (long long)size);
+    inputs->names[*next] = name;
     inputs->trials[(*next)++] = trial;
+}
+
+/* Sizes around a number that only the candidate has, each alone, and batch and length so that their product
+ * is that number (soundness 12). */
+static void add_sizes(RecordInputs *inputs, Arena *arena, const json_t *sample, size_t *next,
+                      int64_t number) {
+    for (size_t dimension = 0; dimension < 2; dimension++)
+        for (int64_t size = number - 1; size <= number + 1; size++)
+            add_trial(
+                inputs, next, sample_with_size(sample, dimension, size),
+                arena_printf(arena, "%s %lld", dimension == 0 ? "batch size" : "length", (long long)size));
+    add_trial(inputs, next, sample_with_product(sample, number),
+              arena_printf(arena, "batch size 1 and length %lld", (long long)number));
 }
 
 RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFile *file, bool other_calls) {
@@ -38,17 +45,15 @@ RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFi
     inputs.trials[SECTION_AGAIN] = json_incref((json_t *)sample);
     inputs.trials[SECTION_OTHER_BATCH] = sample_with_less(sample, 0);
     inputs.trials[SECTION_OTHER_LENGTH] = sample_with_less(sample, 1);
+    inputs.trials[SECTION_OTHER_THIRD] = sample_with_less(sample, 2);
     inputs.trials[SECTION_OTHER_MODE] = json_incref((json_t *)sample);
     inputs.trials[SECTION_LARGE_BATCH] = sample_with_size(sample, 0, LARGE_BATCH);
     inputs.trials[SECTION_LARGE_LENGTH] = sample_with_size(sample, 1, LARGE_LENGTH);
-    int64_t numbers[4];
-    size_t count =
-        numbers_compared(&step->candidate.program, &step->original.program, numbers, COUNT_OF(numbers));
+    inputs.trials[SECTION_LARGE_THIRD] = sample_with_size(sample, 2, LARGE_LENGTH);
+    const SizeNumbers numbers = sizes_to_try(step->arena, &step->candidate.program, &step->original.program);
     size_t next = SECTION_SIZES;
-    for (size_t i = 0; i < count; i++)
-        for (size_t dimension = 0; dimension < 2; dimension++)
-            for (int64_t more = -1; more <= 1; more++)
-                add_size(&inputs, step->arena, sample, &next, dimension, numbers[i] + more);
+    for (size_t i = 0; i < numbers.count; i++)
+        add_sizes(&inputs, step->arena, sample, &next, numbers.items[i]);
     return inputs;
 }
 

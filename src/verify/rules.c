@@ -39,6 +39,7 @@ const char *trial_kind_name(TrialKind kind) {
                                         [TRIAL_EQUAL_INPUTS] = "equal inputs",
                                         [TRIAL_OTHER_BATCH] = "another batch size",
                                         [TRIAL_OTHER_LENGTH] = "another length",
+                                        [TRIAL_OTHER_SIZES] = "other sizes",
                                         [TRIAL_GRADIENTS] = "gradients",
                                         [TRIAL_EQUAL_GRADIENTS] = "gradients at equal inputs",
                                         [TRIAL_OTHER_MODE] = "train mode",

@@ -364,7 +364,7 @@ static Status decode_names(Arena *arena, const json_t *done, const char *key, co
 }
 
 Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t nth, RunOutputs *outputs,
-                          MemoryFile **file, Error *error) {
+                          MemoryFile **file, CellFailure *failure, Error *error) {
     const char *where = work->side->role;
     json_t *then, *tensors;
     Bytes bytes;
@@ -376,6 +376,15 @@ Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t n
             return error_set(error, where, "", "\"then\" must hold an object for each run");
     }
     *file = work_file(work, nth == 0 ? "outputs" : then_name(arena, nth));
+    const char *raised = nth == 0 ? NULL : json_string_value(json_object_get(done, "raised"));
+    if (raised != NULL) {
+        *failure = (CellFailure){.failed = true,
+                                 .raised = true,
+                                 .stage = "forward",
+                                 .what = text_printable(arena, raised, strlen(raised)),
+                                 .place = {.file = work->side->program.items[0]->source.name}};
+        return STATUS_OK;
+    }
     if (decode_names(arena, done, "inputs_modified", &outputs->inputs_modified,
                      &outputs->input_modified_count, where, error) != STATUS_OK ||
         decode_names(arena, done, "state_modified", &outputs->state_modified, &outputs->state_modified_count,

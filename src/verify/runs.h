@@ -65,7 +65,7 @@ typedef struct CellFailure {
     const char *module;
 } CellFailure;
 
-#define MOST_THEN 3 /* runs that one cell may do after the first */
+#define MOST_THEN 7 /* runs that one cell may do after the first */
 
 /* Starts a cell; work_wait gives what it found. Errors are the probe's own. */
 typedef struct Work {
@@ -134,9 +134,10 @@ MemoryFile *work_file(const Work *work, const char *name);
 MUST_USE Status run_values_decode(Arena *arena, const Work *work, const json_t *done, const Trace *trace,
                                   uint64_t budget, KeptValues *values, Error *error);
 /* Decodes what a `run` sent and maps its outputs, which live as long as `file` is open. `nth`: 0 for the run
- * itself, from 1 for those of `then`. */
+ * itself, from 1 for those of `then`, which may have raised: a failure then. */
 MUST_USE Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t nth,
-                                   RunOutputs *outputs, MemoryFile **file, Error *error);
+                                   RunOutputs *outputs, MemoryFile **file, CellFailure *failure,
+                                   Error *error);
 double run_seconds(const json_t *done); /* what forward took in all of them */
 
 #endif

@@ -44,7 +44,8 @@ Status trials_run_seeded(Trials *trials, Error *error) {
     if (together) {
         step_tell(step, arena_printf(step->arena, "trials 1 to %u", count));
         status = pairs_run(step, requests, count, pairs, error);
-        together = !pairs->original_failure.failed && !pairs->candidate_failure.failed;
+        for (unsigned i = 0; i < count; i++) /* alone, it says where */
+            together = together && !pairs[i].original_failure.failed && !pairs[i].candidate_failure.failed;
     }
     for (unsigned i = 0; i < count && status == STATUS_OK && !raised; i++) { /* once raised, it would again */
         if (!together) {
@@ -53,7 +54,7 @@ Status trials_run_seeded(Trials *trials, Error *error) {
             status = pair_run(step, &requests[i], &pairs[i], error);
         }
         if (status == STATUS_OK)
-            status = trial_judge(trials, &requests[i], TRIAL_SEEDED, &pairs[i], error);
+            status = trial_judge(trials, &requests[i], TRIAL_SEEDED, NULL, &pairs[i], error);
         raised = pairs[i].candidate_failure.failed;
         if (i > 0)
             pair_close(&pairs[i]);

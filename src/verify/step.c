@@ -139,16 +139,19 @@ Status step_load(StepState *step, const char *second_role, Error *error) {
 
 /* What the candidate asks and the original perhaps doesn't, and is no violation: the claim says it. */
 static void narrow_by_conditions(StepState *step) {
+    static const struct {
+        const char *rule, *claim;
+    } claims[] = {
+        {"step.condition", "these sizes, dtypes and this device only: %s:%d asks for them"},
+        {"step.argument", "called with the arguments that the sample gives only: %s:%d asks for them"},
+        {"step.size", "the sizes that were tried only: %s:%d computes with a number that is made of them"}};
     for (size_t i = 0; i < step->result->findings->count; i++) {
         const Finding *finding = &step->result->findings->items[i];
-        const bool argument = strcmp(finding->rule->id, "step.argument") == 0;
-        if (finding->severity == SEVERITY_NOTE &&
-            (argument || strcmp(finding->rule->id, "step.condition") == 0))
-            step_narrow(step, "soundness 12",
-                        arena_printf(step->arena, "%s only: %s:%d asks for them",
-                                     argument ? "called with the arguments that the sample gives"
-                                              : "these sizes, dtypes and this device",
-                                     finding->place.file, finding->place.line));
+        for (size_t rule = 0; rule < COUNT_OF(claims); rule++)
+            if (finding->severity == SEVERITY_NOTE && strcmp(finding->rule->id, claims[rule].rule) == 0)
+                step_narrow(
+                    step, "soundness 12",
+                    arena_printf(step->arena, claims[rule].claim, finding->place.file, finding->place.line));
     }
 }
 

@@ -92,8 +92,18 @@ MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind 
  * if they have no such dimension in common. */
 json_t *sample_with_less(const json_t *sample, size_t dimension);
 json_t *sample_with_size(const json_t *sample, size_t dimension, int64_t size);
-/* Integers of the candidate's comparisons, slices and ranges that the original has in none of its own. */
-size_t numbers_compared(const Program *candidate, const Program *original, int64_t *numbers, size_t most);
+json_t *sample_with_product(const json_t *sample, int64_t product); /* a batch of 1, and that length */
+/* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
+ * be compared. */
+enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031 };
+/* Numbers of the candidate's comparisons, bounds and arithmetic that stand nowhere in the original: what the
+ * candidate may take another way for. */
+enum { MOST_SIZE_NUMBERS = 6 };
+typedef struct SizeNumbers {
+    int64_t items[MOST_SIZE_NUMBERS];
+    size_t count, left_out; /* there are more than can be tried */
+} SizeNumbers;
+SizeNumbers sizes_to_try(Arena *arena, const Program *candidate, const Program *original);
 /* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */

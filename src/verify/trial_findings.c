@@ -4,7 +4,11 @@
 #include <string.h>
 
 bool trial_is_other_size(TrialKind kind) {
-    return kind == TRIAL_OTHER_BATCH || kind == TRIAL_OTHER_LENGTH;
+    return kind == TRIAL_OTHER_BATCH || kind == TRIAL_OTHER_LENGTH || kind == TRIAL_OTHER_SIZES;
+}
+
+const char *trial_name(const Trial *trial) {
+    return trial->sizes != NULL ? trial->sizes : trial_kind_name(trial->kind);
 }
 
 bool trial_is_gradients(TrialKind kind) {
@@ -153,11 +157,10 @@ void trial_report_different(Trials *trials, const Trial *trial, bool second_call
                                                ? diagnosis.instead
                                                : "do what the original does there",
                                 .place = proof->place};
-    const char *when =
-        trial->kind == TRIAL_SEEDED
-            ? arena_printf(step->arena, "seed %llu", (unsigned long long)trial->seed)
-            : arena_printf(step->arena, "%s, --perturb-seed %llu", trial_kind_name(trial->kind),
-                           (unsigned long long)step->result->perturb_seed);
+    const char *when = trial->kind == TRIAL_SEEDED
+                           ? arena_printf(step->arena, "seed %llu", (unsigned long long)trial->seed)
+                           : arena_printf(step->arena, "%s, --perturb-seed %llu", trial_name(trial),
+                                          (unsigned long long)step->result->perturb_seed);
     Finding *finding =
         step_violation(step, RULE_NUMBERS_DIFFERENT, diagnosis.place,
                        arena_printf(step->arena, "%s doesn't match the original (%s): %s%s%s%s", worst->path,

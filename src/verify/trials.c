@@ -123,12 +123,15 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
     return STATUS_OK;
 }
 
-Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, const Pair *pair,
-                   Error *error) {
+Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, const char *sizes,
+                   const Pair *pair, Error *error) {
     StepState *step = trials->step;
     Trial *trial = ARENA_PUSH(step->arena, &trials->list);
-    *trial =
-        (Trial){.number = (unsigned)trials->list.count, .kind = kind, .seed = request->seed, .max_diff = NAN};
+    *trial = (Trial){.number = (unsigned)trials->list.count,
+                     .kind = kind,
+                     .sizes = sizes,
+                     .seed = request->seed,
+                     .max_diff = NAN};
     if (pair->original_failure.failed && kind == TRIAL_SEEDED)
         return original_failed(&pair->original_failure, error);
     if (pair->original_failure.failed) {
@@ -138,16 +141,16 @@ Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, c
         return STATUS_OK;
     }
     settle_tolerance(step, &pair->original);
-    if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
-        return candidate_died(&pair->candidate_failure, error);
     if (pair->candidate_failure.failed && trial_is_other_size(kind)) {
         trial->pass = true;
         trial->why_not = pair->candidate_failure.what;
         step_narrow(step, "soundness 11",
                     arena_printf(step->arena, "these sizes only: at %s the refactored fails: %s",
-                                 trial_kind_name(kind), pair->candidate_failure.what));
+                                 trial_name(trial), pair->candidate_failure.what));
         return STATUS_OK;
     }
+    if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
+        return candidate_died(&pair->candidate_failure, error);
     if (pair->candidate_failure.failed) {
         trial->error = pair->candidate_failure.what;
         trial_report_raised(trials, &pair->candidate_failure);
@@ -162,7 +165,7 @@ Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, c
 static Status run_trial(Trials *trials, const PairRequest *request, TrialKind kind, Pair *pair,
                         Error *error) {
     const Status status = pair_run(trials->step, request, pair, error);
-    return status == STATUS_OK ? trial_judge(trials, request, kind, pair, error) : status;
+    return status == STATUS_OK ? trial_judge(trials, request, kind, NULL, pair, error) : status;
 }
 
 /* ---- The perturbed trials ------------------------------------------------------------------ */
@@ -213,23 +216,6 @@ static void judge_evidence(Trials *trials, TrialKind kind, const Pair *pair) {
             step,
             "the original's output stays the same when its inputs are perturbed: nothing can be learned "
             "from these numbers");
-}
-
-static Status run_other_size(Trials *trials, const json_t *sample, size_t dimension, Error *error) {
-    StepState *step = trials->step;
-    json_t *smaller = sample_with_less(sample, dimension);
-    if (smaller == NULL)
-        return STATUS_OK;
-    PairRequest request = {.seed = step->options->seed,
-                           .trial = smaller,
-                           .weights = step->weights,
-                           .inputs = step->original_description.inputs};
-    Pair pair;
-    Status status =
-        run_trial(trials, &request, dimension == 0 ? TRIAL_OTHER_BATCH : TRIAL_OTHER_LENGTH, &pair, error);
-    pair_close(&pair);
-    json_decref(smaller);
-    return status;
 }
 
 static bool all_pass(const Trials *trials) {
@@ -345,8 +331,7 @@ static Status run_perturbed(Trials *trials, Error *error) {
             return STATUS_ERROR;
     }
     step_tell(step, "other sizes and mode");
-    if (run_other_size(trials, sample, 0, error) != STATUS_OK ||
-        run_other_size(trials, sample, 1, error) != STATUS_OK)
+    if (trials_run_sizes(trials, sample, error) != STATUS_OK)
         return STATUS_ERROR;
     if (all_pass(trials) && run_gradients(trials, sample, error) != STATUS_OK)
         return STATUS_ERROR;

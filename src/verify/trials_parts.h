@@ -16,11 +16,16 @@ typedef struct Trials {
 
 bool trial_is_other_size(TrialKind kind);
 bool trial_is_gradients(TrialKind kind);
+const char *trial_name(const Trial *trial); /* "perturbed weights", "a length of 1031" */
 
 /* ---- trials.c ------------------------------------------------------------------------------ */
-/* Judges a pair that has been run, as a trial of its own. */
-MUST_USE Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, const Pair *pair,
-                            Error *error);
+/* Judges a pair that has been run, as a trial of its own. `sizes`: of TRIAL_OTHER_SIZES; else NULL. */
+MUST_USE Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, const char *sizes,
+                            const Pair *pair, Error *error);
+
+/* ---- sizes.c ------------------------------------------------------------------------------- */
+/* Runs and judges those at other sizes, until one fails. */
+MUST_USE Status trials_run_sizes(Trials *trials, const json_t *sample, Error *error);
 
 /* ---- seeded.c ------------------------------------------------------------------------------ */
 /* Runs and judges the guide's trials; trials->first is then to be closed, whatever comes back. */

@@ -67,6 +67,7 @@ typedef enum TrialKind {
     TRIAL_EQUAL_INPUTS,    /* many elements are equal, or zero */
     TRIAL_OTHER_BATCH,     /* one less along the first dimension of every input */
     TRIAL_OTHER_LENGTH,    /* one less along the second */
+    TRIAL_OTHER_SIZES,     /* far beyond the sample's, and where a number of the candidate's would tell */
     TRIAL_GRADIENTS,       /* of a random projection of the outputs, weights and inputs perturbed */
     TRIAL_EQUAL_GRADIENTS, /* the same at equal inputs: of the largest elements, who gets it? */
     TRIAL_OTHER_MODE,      /* train mode, where it is part of the verdict */
@@ -77,6 +78,7 @@ const char *trial_kind_name(TrialKind kind); /* "perturbed weights" */
 typedef struct Trial {
     unsigned number; /* from 1 */
     TrialKind kind;
+    const char *sizes; /* "a length of 1031", of TRIAL_OTHER_SIZES; NULL */
     uint64_t seed;
     bool pass;
     bool counts; /* as evidence; if not, `why_not` says why */
