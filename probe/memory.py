@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import torch
 
 ALIGNMENT = 64
+GOLDEN_RATIO = 0.6180339887498949  # multiples of it, less their whole parts, are spread evenly
 WIDEST = 16  # bytes of the widest dtype: views of one storage by other dtypes stay aligned
 MOST_AT_ONCE = 64 << 20
 MADV_DONTNEED = 4
@@ -177,19 +178,24 @@ class TensorReader:
         return [self.sized(located) for located in table]
 
     def sized(self, located: Located) -> torch.Tensor:
-        """An input at a size that was tried, which may reach past what the sample wrote: then its elements are repeated."""
+        """An input at a size that was tried, which may reach past what the sample wrote: its elements then come again, in another
+        order, and numbers at another scale, so that no part is equal to another."""
         if "unsupported" in located:
             return self.tensor(located)
-        size = torch.empty(0, dtype=dtype_of(located)).element_size()
-        there = located["storage"]["size"] // size - located["offset"]
+        dtype = dtype_of(located)
+        there = located["storage"]["size"] // torch.empty(0, dtype=dtype).element_size() - located["offset"]
         last = sum((size - 1) * stride for size, stride in zip(located["shape"], located["stride"]))
         if last < there or 0 in located["shape"]:
             return self.tensor(located)
         if there <= 0:
-            return torch.zeros(located["shape"], dtype=dtype_of(located), device=self.device)
+            return torch.zeros(located["shape"], dtype=dtype, device=self.device)
         flat = self.tensor(dict(located, shape=[there], stride=[1]))
-        count = math.prod(located["shape"])
-        return flat[torch.arange(count, device=self.device) % there].reshape(located["shape"])
+        index = torch.arange(math.prod(located["shape"]), device=self.device)
+        again = flat[(index + index // there) % there]
+        if dtype.is_floating_point or dtype.is_complex:
+            scale = torch.where(index < there, 1.0, 0.5 + index.double() * GOLDEN_RATIO % 1.0)
+            again = (again.to(torch.complex128 if dtype.is_complex else torch.float64) * scale).to(dtype)
+        return again.reshape(located["shape"])
 
     def _bytes(self, at: int, size: int) -> torch.Tensor:
         if (at, size) not in self._storages:

@@ -73,7 +73,8 @@ void text_add(Text *text, const char *string);
 void text_add_bytes(Text *text, const char *data, size_t length);
 void text_printf(Text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 
-bool text_equal(const char *a, const char *b); /* NULL equals only NULL */
+bool text_equal(const char *a, const char *b);                             /* NULL equals only NULL */
+bool text_among(const char *text, const char *const *texts, size_t count); /* equal to one of them? */
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
 bool text_is_utf8(const char *text);

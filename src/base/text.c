@@ -46,6 +46,13 @@ bool text_equal(const char *a, const char *b) {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+bool text_among(const char *text, const char *const *texts, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(text, texts[i]))
+            return true;
+    return false;
+}
+
 bool text_starts(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }

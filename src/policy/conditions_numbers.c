@@ -1,16 +1,7 @@
 /* Numbers that are made of sizes: where they can act like a test, and where they meet data. */
 #include "conditions.h"
 
-#include <string.h>
-
 enum { MOST_LOOKED_AT = 200 };
-
-static bool is_among(const char *name, const char *const *names, size_t count) {
-    for (size_t i = 0; name != NULL && i < count; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
 
 /* ---- What is a number ------------------------------------------------------------------------ */
 
@@ -83,7 +74,7 @@ static const Node *argument(const Node *call, size_t position) {
 static bool is_plain(const char *path) {
     static const char *const names[] = {"math.sqrt", "math.log",  "math.log2", "math.log10",
                                         "math.prod", "math.ceil", "math.floor"};
-    return is_among(path, names, COUNT_OF(names));
+    return text_among(path, names, COUNT_OF(names));
 }
 
 static bool call_bends(const Conditions *conditions, const Node *call, const Things *called) {
@@ -178,7 +169,7 @@ static bool takes_value(const char *name) {
         "divide",  "pow",       "add_",        "sub_",         "mul_",   "div_",     "lerp",
         "where",   "addcmul",   "masked_fill", "masked_fill_", "fmod",   "clamp",    "fill_",
         "addcdiv", "threshold", "true_divide", "full",         "tensor", "new_full", "full_like"};
-    return is_among(name, names, COUNT_OF(names));
+    return text_among(name, names, COUNT_OF(names));
 }
 
 static bool is_plain_divisor(const Conditions *conditions, const Node *node) {

@@ -8,10 +8,12 @@ static const char *const SECTION_NAMES[] = {[SECTION_SAMPLE] = "sample",
                                             [SECTION_OTHER_BATCH] = "another batch size",
                                             [SECTION_OTHER_LENGTH] = "another length",
                                             [SECTION_OTHER_THIRD] = "another dimension 2",
+                                            [SECTION_OTHER_FOURTH] = "another dimension 3",
                                             [SECTION_OTHER_MODE] = "other mode",
                                             [SECTION_LARGE_BATCH] = "a batch size of 4099",
                                             [SECTION_LARGE_LENGTH] = "a length of 1031",
-                                            [SECTION_LARGE_THIRD] = "a dimension 2 of 1031"};
+                                            [SECTION_LARGE_THIRD] = "a dimension 2 of 1031",
+                                            [SECTION_LARGE_FOURTH] = "a dimension 3 of 1031"};
 
 /* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
  * be compared. */
@@ -46,10 +48,12 @@ RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFi
     inputs.trials[SECTION_OTHER_BATCH] = sample_with_less(sample, 0);
     inputs.trials[SECTION_OTHER_LENGTH] = sample_with_less(sample, 1);
     inputs.trials[SECTION_OTHER_THIRD] = sample_with_less(sample, 2);
+    inputs.trials[SECTION_OTHER_FOURTH] = sample_with_less(sample, 3);
     inputs.trials[SECTION_OTHER_MODE] = json_incref((json_t *)sample);
     inputs.trials[SECTION_LARGE_BATCH] = sample_with_size(sample, 0, LARGE_BATCH);
     inputs.trials[SECTION_LARGE_LENGTH] = sample_with_size(sample, 1, LARGE_LENGTH);
     inputs.trials[SECTION_LARGE_THIRD] = sample_with_size(sample, 2, LARGE_LENGTH);
+    inputs.trials[SECTION_LARGE_FOURTH] = sample_with_size(sample, 3, LARGE_LENGTH);
     const SizeNumbers numbers = sizes_to_try(step->arena, &step->candidate.program, &step->original.program);
     size_t next = SECTION_SIZES;
     for (size_t i = 0; i < numbers.count; i++)

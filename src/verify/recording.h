@@ -11,11 +11,13 @@ typedef enum SectionKind {
     SECTION_AGAIN, /* the sample once more */
     SECTION_OTHER_BATCH,
     SECTION_OTHER_LENGTH,
-    SECTION_OTHER_THIRD, /* the third dimension: the height of images, the length of heads */
-    SECTION_OTHER_MODE,  /* train where the sample was eval, and the reverse */
-    SECTION_LARGE_BATCH, /* far beyond the sample's: what a branch on sizes would change shows there */
+    SECTION_OTHER_THIRD,  /* the third dimension: the height of images, the length of heads */
+    SECTION_OTHER_FOURTH, /* the width of images */
+    SECTION_OTHER_MODE,   /* train where the sample was eval, and the reverse */
+    SECTION_LARGE_BATCH,  /* far beyond the sample's: what a branch on sizes would change shows there */
     SECTION_LARGE_LENGTH,
     SECTION_LARGE_THIRD,
+    SECTION_LARGE_FOURTH,
     SECTION_SIZES, /* the first of those at sizes around the numbers that only the candidate compares with */
     SECTION_COUNT = SECTION_SIZES + 7 * MOST_SIZE_NUMBERS
 } SectionKind;

@@ -88,24 +88,26 @@ Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint
     return status;
 }
 
-/* The size that the tensors have in common along a dimension, or 0. The last dimension of numbers is no
- * length. */
+static json_int_t size_of(const json_t *tensor, size_t dimension) {
+    return json_integer_value(json_array_get(json_object_get(tensor, "shape"), dimension));
+}
+
+/* The last dimension of numbers is no length, but of images. */
+static bool may_vary(const json_t *tensor, size_t dimension) {
+    const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
+    const size_t rank = json_array_size(json_object_get(tensor, "shape"));
+    const bool numbers = dtype != NULL && strstr(dtype, "float") != NULL;
+    return rank > dimension && (dimension == 0 || !numbers || rank > dimension + 1 || rank > 3) &&
+           size_of(tensor, dimension) > 0;
+}
+
+/* The size of the first tensor that may vary along a dimension, or 0: all that have this size vary with it.
+ */
 static json_int_t common_size(const json_t *tensors, size_t dimension) {
-    json_int_t common = 0;
-    for (size_t i = 0; i < json_array_size(tensors); i++) {
-        const json_t *tensor = json_array_get(tensors, i), *shape = json_object_get(tensor, "shape");
-        const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
-        const bool numbers = dtype != NULL && strstr(dtype, "float") != NULL;
-        const json_int_t size = json_integer_value(json_array_get(shape, dimension));
-        const size_t rank = json_array_size(shape);
-        if (dimension > 0 && rank <= dimension)
-            continue;
-        if (size < 2 || (common != 0 && size != common) ||
-            (dimension > 0 && numbers && rank == dimension + 1))
-            return 0;
-        common = size;
-    }
-    return common;
+    for (size_t i = 0; i < json_array_size(tensors); i++)
+        if (may_vary(json_array_get(tensors, i), dimension))
+            return size_of(json_array_get(tensors, i), dimension);
+    return 0;
 }
 
 /* A larger tensor has no place between the strides of the sample's. */
@@ -125,7 +127,7 @@ json_t *sample_with_size(const json_t *sample, size_t dimension, int64_t size) {
     const json_t *tensors = json_object_get(other, "tensors");
     for (size_t i = 0; i < json_array_size(tensors); i++) {
         json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
-        if (json_array_size(shape) <= dimension)
+        if (json_array_size(shape) <= dimension || size_of(json_array_get(tensors, i), dimension) != common)
             continue;
         json_array_set_new(shape, dimension, json_integer(size));
         if (size > common)
@@ -137,12 +139,12 @@ json_t *sample_with_size(const json_t *sample, size_t dimension, int64_t size) {
 json_t *sample_with_product(const json_t *sample, int64_t product) {
     json_t *row = sample_with_size(sample, 0, 1), *trial = sample_with_size(row, 1, product);
     json_decref(row);
-    return trial;
+    return trial; /* NULL at a batch of 1: the length alone is the same */
 }
 
 json_t *sample_with_less(const json_t *sample, size_t dimension) {
-    return sample_with_size(sample, dimension,
-                            common_size(json_object_get(sample, "tensors"), dimension) - 1);
+    const json_int_t common = common_size(json_object_get(sample, "tensors"), dimension);
+    return common == 1 ? NULL : sample_with_size(sample, dimension, common - 1);
 }
 
 /* ---- Numbers that a program compares with ---------------------------------------------------- */
@@ -197,10 +199,7 @@ static bool take_number(const Node *node, void *context) {
 static bool is_aside(const Node *node) {
     static const char *const aside[] = {"__init__", "get_inputs", "get_init_inputs", "get_input_kwargs",
                                         "run_tests"};
-    for (size_t i = 0; node->kind == NODE_FunctionDef && i < COUNT_OF(aside); i++)
-        if (text_equal(node_text(node, FIELD_name), aside[i]))
-            return true;
-    return false;
+    return node->kind == NODE_FunctionDef && text_among(node_text(node, FIELD_name), aside, COUNT_OF(aside));
 }
 
 /* What takes a number for a bound, torch's and Python's own. */
@@ -212,10 +211,7 @@ static bool calls_with_bound(const Node *node) {
     const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
     const char *name =
         func == NULL ? NULL : node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id);
-    for (size_t i = 0; name != NULL && i < COUNT_OF(names); i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+    return name != NULL && text_among(name, names, COUNT_OF(names));
 }
 
 /* Comparisons, bounds and arithmetic, and numbers behind names: anything that may take another way for it. */

@@ -30,7 +30,7 @@ static json_int_t size_in(const json_t *sample, size_t dimension) {
     json_int_t size = 0;
     for (size_t i = 0; i < json_array_size(tensors); i++) {
         const json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
-        if (json_array_size(shape) > dimension)
+        if (json_array_size(shape) > dimension && json_integer_value(json_array_get(shape, dimension)) > size)
             size = json_integer_value(json_array_get(shape, dimension));
     }
     return size;
@@ -86,7 +86,7 @@ static void add_larger(const Trials *trials, SizeTrials *list, const json_t *sam
 
 static void add_size(const Trials *trials, SizeTrials *list, const json_t *sample, size_t dimension,
                      int64_t size) {
-    static const char *const names[] = {"batch", "length", "dimension 2"};
+    static const char *const names[] = {"batch", "length", "dimension 2", "dimension 3"};
     add_larger(trials, list, sample, dimension, sample_with_size(sample, dimension, size),
                arena_printf(trials->step->arena, "a %s of %lld", names[dimension], (long long)size));
 }
@@ -100,15 +100,24 @@ static void add_number(const Trials *trials, SizeTrials *list, const json_t *sam
                arena_printf(trials->step->arena, "a batch of 1 and a length of %lld", (long long)number));
 }
 
+/* One less; of one, two. */
+static void add_other(SizeTrials *list, Arena *arena, TrialKind kind, const json_t *sample, size_t dimension,
+                      const char *sizes) {
+    json_t *less = sample_with_less(sample, dimension);
+    add(list, arena, kind, less != NULL ? less : sample_with_size(sample, dimension, 2), sizes);
+}
+
 static SizeTrials sizes_of(const Trials *trials, const json_t *sample) {
     StepState *step = trials->step;
     SizeTrials list = {0};
-    add(&list, step->arena, TRIAL_OTHER_BATCH, sample_with_less(sample, 0), NULL);
-    add(&list, step->arena, TRIAL_OTHER_LENGTH, sample_with_less(sample, 1), NULL);
-    add(&list, step->arena, TRIAL_OTHER_SIZES, sample_with_less(sample, 2), "another dimension 2");
+    add_other(&list, step->arena, TRIAL_OTHER_BATCH, sample, 0, NULL);
+    add_other(&list, step->arena, TRIAL_OTHER_LENGTH, sample, 1, NULL);
+    add_other(&list, step->arena, TRIAL_OTHER_SIZES, sample, 2, "another dimension 2");
+    add_other(&list, step->arena, TRIAL_OTHER_SIZES, sample, 3, "another dimension 3");
     add_size(trials, &list, sample, 0, LARGE_BATCH);
     add_size(trials, &list, sample, 1, LARGE_LENGTH);
     add_size(trials, &list, sample, 2, LARGE_LENGTH);
+    add_size(trials, &list, sample, 3, LARGE_LENGTH);
     const SizeNumbers numbers = sizes_to_try(step->arena, &step->candidate.program, &step->original.program);
     for (size_t i = 0; i < numbers.count; i++)
         add_number(trials, &list, sample, numbers.items[i]);

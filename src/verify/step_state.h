@@ -88,16 +88,16 @@ MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t s
  * may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
                                MemoryFile **file, Error *error);
-/* The sample with one less along a dimension (0: batch, 1: length) of every tensor: a new reference, or NULL
- * if they have no such dimension in common. */
+/* The sample with one less along a dimension (0: batch, 1: length) of the first tensor that may vary there,
+ * and of all that have its size: a new reference, or NULL if none may, or there is but one. */
 json_t *sample_with_less(const json_t *sample, size_t dimension);
 json_t *sample_with_size(const json_t *sample, size_t dimension, int64_t size);
 json_t *sample_with_product(const json_t *sample, int64_t product); /* a batch of 1, and that length */
 /* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
  * be compared. */
 enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031 };
-/* Numbers of the candidate's comparisons, bounds and arithmetic that stand nowhere in the original: what the
- * candidate may take another way for. */
+/* Numbers of the candidate's comparisons, bounds and arithmetic that the original has in none of its own:
+ * what the candidate may take another way for. */
 enum { MOST_SIZE_NUMBERS = 6 };
 typedef struct SizeNumbers {
     int64_t items[MOST_SIZE_NUMBERS];

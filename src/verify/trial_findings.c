@@ -64,18 +64,11 @@ void trial_report_raised(Trials *trials, const CellFailure *failure) {
         finding->instead = cause;
 }
 
-static bool is_among(const char *name, const char *const *names, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 void trial_compare_modified(Trials *trials, const Pair *pair) {
     StepState *step = trials->step;
     const RunOutputs *a = &pair->original, *b = &pair->candidate;
     for (size_t i = 0; i < a->input_modified_count; i++) {
-        bool both = is_among(a->inputs_modified[i], b->inputs_modified, b->input_modified_count);
+        bool both = text_among(a->inputs_modified[i], b->inputs_modified, b->input_modified_count);
         const char *what =
             arena_printf(step->arena,
                          both ? "both models modify their input %s in place"
@@ -89,7 +82,7 @@ void trial_compare_modified(Trials *trials, const Pair *pair) {
                 ->instead = "";
     }
     for (size_t i = 0; i < b->input_modified_count; i++)
-        if (!is_among(b->inputs_modified[i], a->inputs_modified, a->input_modified_count))
+        if (!text_among(b->inputs_modified[i], a->inputs_modified, a->input_modified_count))
             step_violation(
                 step, RULE_NUMBERS_INPUT, (Place){0},
                 arena_printf(step->arena,
@@ -105,8 +98,8 @@ const char *trial_unlike_state(const Assignment *assignment, const RunOutputs *o
         if (assigned->count != 1)
             continue;
         const char *theirs = assignment->original->items[assigned->items[0].original].key;
-        bool there = is_among(theirs, original->state_modified, original->state_modified_count);
-        bool here = is_among(ours, candidate->state_modified, candidate->state_modified_count);
+        bool there = text_among(theirs, original->state_modified, original->state_modified_count);
+        bool here = text_among(ours, candidate->state_modified, candidate->state_modified_count);
         if (there != here && there == of_original)
             return theirs;
     }
