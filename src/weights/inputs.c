@@ -133,6 +133,8 @@ static void perturb_integers(const InputTensor *input, uint8_t *target, InputKin
         const size_t place = (size_t)(from - (const uint8_t *)view->data);
         uint64_t bits = noise_bits(seed, view->storage_at, place);
         uint64_t value = (uint64_t)bounds.low + (span == 0 ? bits : bits % span);
+        if (opens && i < 2) /* a zero is there, whatever is drawn */
+            value = 0;
         if (opens && i % view->shape[view->rank - 1] == 0)
             value = 1;
         element_write(view->dtype, target + view->storage_at + place,
