@@ -12,7 +12,8 @@ META = torch.device("meta")
 SAME = """gelu relu silu tanh sigmoid rsqrt sqrt exp log neg abs sin cos erf mish hardswish hardsigmoid softplus leaky_relu elu
     _softmax _log_softmax""".split()
 SAME_WITH_NUMBER = "pow.Tensor_Scalar add.Tensor sub.Tensor mul.Tensor div.Tensor mul.Scalar add.Scalar div.Scalar sub.Scalar rsub.Scalar clamp".split()
-
+SAME_IN_PLACE = """relu_ sigmoid_ tanh_ silu_ gelu_ exp_ add_.Tensor sub_.Tensor mul_.Tensor div_.Tensor
+    add_.Scalar sub_.Scalar mul_.Scalar div_.Scalar""".split()
 WRITTEN = "masked_fill_.Scalar masked_fill_.Tensor masked_scatter_ copy_".split()
 
 
@@ -54,6 +55,20 @@ def with_number(args: Any, kwargs: Dict[str, Any]) -> Any:
     if x.shape == y.shape or is_broadcast(y.shape, x.shape):
         return made(x.shape, x)
     return made(y.shape, y) if is_broadcast(x.shape, y.shape) else None
+
+
+def in_place(args: Any, kwargs: Dict[str, Any]) -> Any:
+    """The first argument: of one dtype with what it is given, and no element of it is written twice."""
+    x = args[0]
+    if not x.is_floating_point() or any(stride == 0 and size > 1 for size, stride in zip(x.shape, x.stride())):
+        return None
+    for value in (*args[1:], *kwargs.values()):
+        if isinstance(value, torch.Tensor):
+            if value.dtype != x.dtype or not is_broadcast(value.shape, x.shape):
+                return None
+        elif type(value) not in (int, float, bool, str):
+            return None
+    return x
 
 
 def is_broadcast(small: Sequence[int], large: Sequence[int]) -> bool:
@@ -106,6 +121,7 @@ def written(args: Any, kwargs: Dict[str, Any]) -> Any:
 RULES: Dict[str, Rule] = {"aten::mm": mm, "aten::bmm": bmm, "aten::addmm": addmm, "aten::native_layer_norm": layer_norm}
 RULES.update({"aten::" + name: same for name in SAME})
 RULES.update({"aten::" + name: with_number for name in SAME_WITH_NUMBER})
+RULES.update({"aten::" + name: in_place for name in SAME_IN_PLACE})
 RULES.update({"aten::" + name: written for name in WRITTEN})
 
 

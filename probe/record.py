@@ -18,8 +18,9 @@ from .run import slow_path, traced
 from .tracer import Tracer
 from .wire import clean
 
-# Of several calls of forward together: the others are looked at where they don't take long.
+# Of several calls of forward together, and of one but the first: the others are looked at where they don't take long.
 MOST_TOGETHER = 250_000
+MOST_IN_ANOTHER = 30_000
 
 
 def inputs(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
@@ -100,14 +101,19 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     progress.stage = "forward"
     sections: List[Dict[str, Any]] = []
     trace: Optional[Dict[str, Any]] = None
+    lengths = Lengths(work["trials"][0])
     for trial in work["trials"]:
-        if sections and recorder.event_count() * (len(sections) + 1) > MOST_TOGETHER * len(sections):
+        before = recorder.event_count()
+        if sections and before * (len(sections) + 1) > MOST_TOGETHER * len(sections):
             break  # the others would take long: it is said that they are missing
-        if sections and sections[0]["end"] * growth(work["trials"][0], trial) > MOST_TOGETHER // 4:
-            continue  # a loop over time steps, for one
+        if sections:
+            most = max(MOST_IN_ANOTHER, 2 * sections[0]["end"])
+            if lengths.expected(trial, sections[0]["end"]) > most:
+                continue  # a loop over time steps, for one
+            recorder.most_events = min(MOST_TOGETHER, before + most)
         section, report = record_call(loaded, tracer, recorder, work, trial, files.get("inputs"), not sections)
         sections.append(section)
-        recorder.most_events = MOST_TOGETHER
+        lengths.note(trial, section["end"] - before)
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
             "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init,
@@ -116,11 +122,36 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
             "trials": compared_trials(loaded) if work["compare_inputs"] else []}
 
 
-def growth(sample: Dict[str, Any], trial: Dict[str, Any]) -> float:
-    """How many times longer one dimension of a trial is than the sample's."""
-    pairs = [(size, other) for one, another in zip(sample["tensors"], trial["tensors"])
-             for size, other in zip(one["shape"][1:], another["shape"][1:])]
-    return max((other / size for size, other in pairs if size), default=1.0)
+class Lengths:
+    """How many events a call of forward has at other sizes: foretold by what one at nearly the sample's had."""
+
+    def __init__(self, sample: Dict[str, Any]) -> None:
+        self.sample = sample
+        self.known: Dict[Any, Tuple[int, int]] = {}  # mode and what varies -> one of its sizes, events
+
+    def changes(self, trial: Dict[str, Any]) -> List[Tuple[int, int]]:
+        """Which dimensions of which tensors have another size than in the sample."""
+        return [(index, dimension) for index, (one, other) in enumerate(zip(self.sample["tensors"], trial["tensors"]))
+                for dimension, (size, another) in enumerate(zip(one["shape"], other["shape"])) if size != another]
+
+    def note(self, trial: Dict[str, Any], events: int) -> None:
+        changes = self.changes(trial)
+        self.known[trial["mode"], tuple(changes)] = (size_at(trial, changes[0]) if changes else 0, events)
+
+    def expected(self, trial: Dict[str, Any], most: int) -> float:
+        """`most`: how many the sample's has at most. A line through two sizes; where one alone is known, every event may be in
+        a loop over the dimension that grows most, but for the batch's."""
+        changes = self.changes(trial)
+        same, near = self.known.get((trial["mode"], ())), self.known.get((trial["mode"], tuple(changes)))
+        if changes and same is not None and near is not None:
+            size = size_at(self.sample, changes[0])
+            each = (same[1] - near[1]) / (size - near[0])
+            return same[1] + each * (size_at(trial, changes[0]) - size)
+        return most * max([size_at(trial, at) / max(size_at(self.sample, at), 1) for at in changes if at[1] > 0] + [1.0])
+
+
+def size_at(trial: Dict[str, Any], at: Tuple[int, int]) -> int:
+    return int(trial["tensors"][at[0]]["shape"][at[1]])
 
 
 def make_recorder(tracer: Tracer, symbolic: bool) -> Recorder:

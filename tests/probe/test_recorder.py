@@ -75,6 +75,7 @@ def test_inferred_layouts_are_those_of_torch():
         compared += 1
         pairs = zip(expected, given) if isinstance(expected, tuple) else [(expected, given)]
         for one, other in pairs:
+            assert (one is args[0]) == (other is args[0]), name
             assert layout(one) == layout(other), "seed %d: %s %s: %s, %s" % (seed, name, args, layout(one), layout(other))
     assert compared > 1000, compared
 
