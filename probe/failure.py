@@ -49,7 +49,10 @@ def walk(trace: Optional[TracebackType]) -> Iterator[Tuple[FrameType, int]]:
 
 def message(cause: BaseException) -> str:
     try:
-        return clean(str(cause))[:LONGEST_MESSAGE]
+        text = str(cause)
+        if isinstance(cause, NotImplementedError):
+            text = text.split(" This could be because", 1)[0]  # the rest is a page on torch's backends
+        return clean(text)[:LONGEST_MESSAGE]
     except Exception:
         return "(its message can't be shown)"
 

@@ -46,7 +46,7 @@ class Entry:
 class Schema:
     """An operator as its ATen schema says it."""
     __slots__ = ("number", "row", "positions", "writes", "views", "list_view", "returned", "random", "reshapes",
-                 "empty", "opaque", "indexes", "rule", "gives_tensors", "single", "sources", "fresh", "plain")
+                 "empty", "shares", "opaque", "indexes", "rule", "gives_tensors", "single", "sources", "fresh", "plain")
 
     def __init__(self, number: int, function: Any, writes_also: Tuple[int, ...] = ()) -> None:
         schema = function._schema
@@ -83,7 +83,8 @@ class Schema:
         # Factories whose elements say nothing: they need none. randint and randperm give integers, whatever the default dtype.
         self.empty = base.startswith(("empty", "new_empty")) or self.random and not base.startswith(("randint", "randperm"))
         self.indexes = base in ("index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index")
-        self.opaque = base in ("set_", "resize_", "resize_as_")  # the memory itself is another afterwards
+        self.shares = name == "aten::set_.source_Tensor"  # looks into the memory of another tensor afterwards
+        self.opaque = base in ("set_", "resize_", "resize_as_") and not self.shares  # the memory itself is another
         self.fresh = not (self.views or self.writes or self.opaque)  # what it gives is its own
         self.plain = self.fresh and len(schema.returns) == 1
         self.row = {"name": name, "args": [argument_row(argument) for argument in arguments], "writes": self.writes,
@@ -108,6 +109,7 @@ class Recorder(TorchDispatchMode):
         self.most_events = MOST_OPERATORS
         self.most_known = self.most_storages = FEWEST_KEPT
         self.symbolic = symbolic
+        self.paused = self.constructed = False
         self.calls = calls
         self.schemas: Dict[Any, Schema] = {}
         self.schema_rows: List[Dict[str, Any]] = []
@@ -195,6 +197,7 @@ class Recorder(TorchDispatchMode):
         entry.data[0] = entry.data[0] or floating
 
     def begin_forward(self) -> None:
+        self.constructed = True
         self.events.append(["forward"])
         self.seed = torch.initial_seed()
 
@@ -239,6 +242,8 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Optional[Dict[str, Any]] = None) -> Any:
         kwargs = kwargs or {}
+        if self.paused:
+            return function(*args, **kwargs)
         schema = self.schemas.get((function, False)) or self.schema(function, args)
         if function is NATIVE_BATCH_NORM:
             schema = self.schema(function, args)
@@ -248,8 +253,12 @@ class Recorder(TorchDispatchMode):
             for index in args[1]:
                 if index is not None and not index.is_floating_point():
                     self.constant(index)
+            if len(args) > 2 and args[2].dim() == 0:  # x[i] = 0.0
+                self.constant(args[2])
         if kwargs.get("generator") is not None:
             self.events.append(["opaque", "a generator of its own"])
+        if schema.shares:
+            return self.share(function, args[0], args[1])
         used: List[Tuple[torch.Tensor, Entry]] = []
         row_args = [self.argument(value, used) for value in args]
         row_kwargs = [[name, self.argument(value, used)] for name, value in kwargs.items() if name not in PLACED] if kwargs else []
@@ -270,6 +279,15 @@ class Recorder(TorchDispatchMode):
                 if data and isinstance(each, torch.Tensor):
                     self.entry(each).data[0] = True
         return self.finish(schema, function, args, kwargs, row_args, row_kwargs, used, data, results)
+
+    def share(self, function: Any, tensor: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+        """tensor.set_(source): the same object looks into other memory. Once forward runs, what the weights hold is followed by
+        their memory, which must stay theirs."""
+        other = self.entry(source)
+        function(tensor, source)
+        self.events.append(["opaque", str(function)] if self.constructed else
+                           ["alias", self.add(tensor, other.data).number, other.number])
+        return tensor
 
     def finish(self, schema: Schema, function: Any, args: Any, kwargs: Any, row_args: Any, row_kwargs: Any,
                used: List[Tuple[torch.Tensor, Entry]], data: bool, results: Any) -> Any:
@@ -414,7 +432,9 @@ class Recorder(TorchDispatchMode):
             if not self.symbolic or value.device == META:
                 return value
             entry = self.entry(value)
+            self.paused = True  # else it were a tensor of its own
             twin = self.twin(value, entry)
+            self.paused = False
             found = self.known.get(id(twin))
             if found is None or found.alive() is not twin:
                 self.known[id(twin)] = Entry(twin, entry.number, entry.data)

@@ -190,13 +190,15 @@ class Tracer(TorchFunctionMode):
     def record_other(self, name: str, args: Any, kwargs: Dict[str, Any], frame: FrameType, call: Callable[..., Any],
                      subject: Any = None) -> Any:
         """A call that no mode sees (patches.py). `subject` is recorded as its first argument."""
-        if self.quiet or self.passing:
+        if self.quiet:
             return call(*args, **kwargs)
         spelling = self._spellings.get(name)
         if spelling is None:
             spelling = self._spellings[name] = Spelling(name, operator=True)
         self.quiet = True
         try:
+            if self.passing:
+                return call(*args, **kwargs)
             return self._record_alone(spelling, call, args, kwargs, frame, subject)
         finally:
             self.quiet = False

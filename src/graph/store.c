@@ -228,6 +228,19 @@ static TermId make_view(Store *store, TermId operand, const IndexMap *map, const
     return store_term(store, &draft, map, false);
 }
 
+/* Elements that all lie in what a write has put: which of the written value's they are. */
+static bool find_in_write(const IndexMap *at, const IndexMap *written, IndexMap *result) {
+    int64_t shape[MOST_MODES], stride[MOST_MODES];
+    Digits digits;
+    for (size_t i = 0; i < written->count; i++) {
+        shape[i] = written->modes[i].size;
+        stride[i] = written->modes[i].stride;
+    }
+    const IndexMap relative = {at->offset - written->offset, at->count, at->modes};
+    return map_count(at) > 0 && digits_of_geometry(shape, stride, written->count, &digits) &&
+           map_compose(&relative, &digits, result);
+}
+
 TermId store_view(Store *store, TermId operand, const IndexMap *map, const int64_t *shape, size_t rank) {
     Mode rooms[2][MOST_MODES];
     IndexMap at = {map->offset, map->count, rooms[0]};
@@ -237,11 +250,11 @@ TermId store_view(Store *store, TermId operand, const IndexMap *map, const int64
     for (size_t steps = 0; steps < MOST_LOOKED_THROUGH; steps++) {
         const Term *term = store_at(store, operand);
         const TermInfo *info = &store->infos[operand.number];
+        IndexMap composed = {0, 0, rooms[!room]};
         if (info->raw)
             break;
         if (term->kind == TERM_VIEW) {
             Digits digits;
-            IndexMap composed = {0, 0, rooms[!room]};
             digits_of_map(&info->map, &digits);
             if (!map_compose(&at, &digits, &composed))
                 break;
@@ -253,6 +266,10 @@ TermId store_view(Store *store, TermId operand, const IndexMap *map, const int64
             map_identity(map_count(&at), &at);
         } else if (term->kind == TERM_WRITE && map_disjoint(&at, &info->map)) {
             operand = term->operands[0];
+        } else if (term->kind == TERM_WRITE && find_in_write(&at, &info->map, &composed)) {
+            at = composed;
+            room = !room;
+            operand = term->operands[1];
         } else {
             break;
         }

@@ -391,6 +391,24 @@ static void writes_into_parts_are_read_back(void **state) {
     arena_free(built.arena);
 }
 
+static void what_lies_in_a_write_is_read_from_what_was_written(void **state) {
+    (void)state;
+    Built built = start();
+    /* 2 = empty; columns 1: of it = those of x; 3 is its column 2, 6 its columns :2, 1 column 2 of x */
+    build(
+        &built, "[0, 0], [3, 2], [0, 0], [3, 2], [4, 1], [4, 1], [4, 0]",
+        INPUT
+        "['op', 2, -1, 0, [{'T': 0}, {'l': []}], [], [1]], ['op', 2, -1, 0, [{'T': 0}, {'l': []}], [], [5]],"
+        "['op', 6, -1, 0, [{'l': [2, 3]}], [], [2]],"
+        "['op', 2, -1, 0, [{'T': 2}, {'l': []}], [], [4]], ['op', 4, -1, 0, [{'T': 4}, {'T': 5}], [], [4]],"
+        "['op', 2, -1, 0, [{'T': 2}, {'l': []}], [], [3]], ['op', 2, -1, 0, [{'T': 2}, {'l': []}], [], [6]]",
+        "{'t': [{'T': 3}, {'T': 1}, {'T': 6}]}");
+    assert_int_equal(output_number(&built, 0), output_number(&built, 1));
+    assert_int_equal(output(&built, 2)->kind, TERM_VIEW); /* half of it was never written */
+    assert_int_equal(built.graph.terms[output(&built, 2)->operands[0].number].kind, TERM_WRITE);
+    arena_free(built.arena);
+}
+
 static void views_go_through_copies(void **state) {
     (void)state;
     Built built = start();
@@ -604,6 +622,7 @@ int main(void) {
         cmocka_unit_test(in_place_is_out_of_place),
         cmocka_unit_test(a_write_through_a_view_is_seen),
         cmocka_unit_test(writes_into_parts_are_read_back),
+        cmocka_unit_test(what_lies_in_a_write_is_read_from_what_was_written),
         cmocka_unit_test(views_go_through_copies),
         cmocka_unit_test(composed_views_know_their_way),
         cmocka_unit_test(operators_have_one_spelling),
