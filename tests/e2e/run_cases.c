@@ -6,6 +6,7 @@
  *   files NAME             begins a set of files that is no case, for others to be like
  *   like NAME              takes the files and options of an earlier case or set (several: each)
  *   expect VERDICT [RULE]  PASS, FAIL or ERROR; with a rule, a violation of it must be among the findings
+ *   expect PASS by proof
  *   says TEXT              must stand in the reason, the error, a finding, an assumption or the first value
  *                          that departs (several: each)
  *   option NAME [VALUE]    a StepOptions field: train, skip_anticheat, rtol, atol, timeout, memory, trials,
@@ -37,6 +38,7 @@ typedef struct Case {
     Table *files;       /* path -> text */
     const char *folder; /* of an example; NULL for a case made of texts */
     Verdict verdict;
+    bool by_proof;
     const char *rule;
     struct {
         const char **items;
@@ -129,7 +131,8 @@ static bool read_expectation(Arena *arena, Case *one, const char *line) {
         one->verdict = text_starts(rest, "PASS")   ? VERDICT_PASS
                        : text_starts(rest, "FAIL") ? VERDICT_FAIL
                                                    : VERDICT_ERROR;
-        const char *space = strchr(rest, ' ');
+        one->by_proof = strcmp(rest, "PASS by proof") == 0;
+        const char *space = one->by_proof ? NULL : strchr(rest, ' ');
         one->rule = space == NULL ? NULL : space + 1;
     } else if ((rest = after(line, "says")) != NULL) {
         *(const char **)ARENA_PUSH(arena, &one->says) = rest;
@@ -282,6 +285,8 @@ static void print_result(const StepResult *result) {
            result->error != NULL         ? result->error
            : result->fail_reason != NULL ? result->fail_reason
                                          : "");
+    if (result->proof.why_not != NULL)
+        printf("    not proved: %s\n", result->proof.why_not);
     if (result->departure != NULL)
         printf("    %s\n", result->departure->says);
     for (size_t i = 0; i < result->findings->count; i++) {
@@ -292,10 +297,20 @@ static void print_result(const StepResult *result) {
     }
 }
 
+static const char *method_of(const StepResult *result) {
+    return result->verdict != VERDICT_PASS ? verdict_name(result->verdict)
+           : result->proof.proved          ? "proved"
+                                           : "tested";
+}
+
 static bool judge(const Case *one, const StepResult *result) {
     bool good = result->verdict == one->verdict;
     if (!good)
         printf("    expected %s\n", verdict_name(one->verdict));
+    if (one->by_proof && !result->proof.proved) {
+        printf("    expected a proof\n");
+        good = false;
+    }
     if (one->rule != NULL && !result_breaks(result, one->rule)) {
         printf("    expected a violation of %s\n", one->rule);
         good = false;
@@ -319,6 +334,8 @@ static bool run_case(Probe *probe, const char *root, Case *one) {
     StepResult result;
     step_verify(arena, probe, &one->options, &progress, &result);
     bool good = judge(one, &result);
+    printf("%-7s %s: %s, %.1f s\n", good ? "ok" : "FAILED", one->name, method_of(&result),
+           result.seconds.total);
     arena_free(arena);
     return good;
 }
@@ -374,12 +391,10 @@ int main(int count, char **arguments) {
         } else if (one->module != NULL && !has_module(arena, modules, arguments[1], one->module)) {
             printf("skipped %s: %s is not installed\n", one->name, one->module);
             skipped++;
-        } else if (run_case(probe, root, one)) {
-            printf("ok      %s\n", one->name);
-            passed++;
         } else {
-            printf("FAILED  %s\n", one->name);
-            failed++;
+            const bool good = run_case(probe, root, one);
+            passed += good;
+            failed += !good;
         }
     }
     probe_stop(probe);
