@@ -194,7 +194,7 @@ class Recorder(TorchDispatchMode):
         self.events.append(["state", entry.number, "known buffer" if known else kind, keys])
         if known and not entry.data[0]:
             self.hash(tensor, entry)
-        entry.data[0] = entry.data[0] or floating
+        entry.data[0] = entry.data[0] or floating and not known
 
     def begin_forward(self) -> None:
         self.constructed = True

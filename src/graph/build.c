@@ -104,7 +104,7 @@ static Status take_hash(Builder *builder, const json_t *event) {
     Term *term = store_at(&builder->store, id);
     bool buffer = term->kind == TERM_STATE && builder->graph->states[term->state].buffer;
     TermInfo *info = &builder->store.infos[id.number];
-    if ((!term->known && !buffer) || info->disputed)
+    if ((!term->known && !term->kept && !buffer) || info->disputed)
         return STATUS_OK;
     if (term->content != NULL && strcmp(term->content, hash) != 0) {
         info->disputed = true;
@@ -246,6 +246,7 @@ static Status take_state(Builder *builder, const json_t *event) {
     Term draft = builder_draft(builder, TERM_STATE, layout);
     draft.key = keys[0];
     draft.state = graph->state_count;
+    draft.kept = known;
     TermId term = store_term(&builder->store, &draft, NULL, false);
     overlaps |=
         strcmp(store_at(&builder->store, term)->key, keys[0]) != 0; /* forward has changed what there is */

@@ -132,8 +132,9 @@ static void classify(Arena *arena, Side *side, Classes *structural, Classes *kno
     side->known = ARENA_ARRAY(arena, uint32_t, graph->term_count + 1);
     for (size_t t = 0; t < graph->term_count; t++) {
         const Term *term = &graph->terms[t];
-        bool by_bytes = term->content != NULL &&
-                        (term->known || (term->kind == TERM_STATE && table_has(contents, term->content)));
+        bool by_bytes =
+            term->content != NULL &&
+            (term->known || ((term->kept || term->kind == TERM_STATE) && table_has(contents, term->content)));
         if (term->kind == TERM_UNKNOWN || term->kind == TERM_INITIAL)
             side->structural[t] = class_alone(structural);
         else

@@ -30,6 +30,7 @@ static TermId cast(Builder *builder, TermId value, const Layout *like) {
                   .operands = &value,
                   .operand_count = 1,
                   .known = term->known,
+                  .kept = term->kept,
                   .operator= "aten::_to_copy",
                   .dtype = like->dtype,
                   .shape = term->shape,
@@ -107,9 +108,13 @@ static TermId plain_value(Builder *builder, const Operation *operation, const ch
     draft.operand_count = (uint32_t)builder->operands.count;
     name_operator(&draft, operation);
     draft.commutative = is_commutative(operation);
-    draft.known = !draw && !schema->opaque;
-    for (size_t i = 0; i < builder->operands.count; i++)
-        draft.known = draft.known && store_at(&builder->store, builder->operands.items[i])->known;
+    draft.known = draft.kept = !draw && !schema->opaque;
+    for (size_t i = 0; i < builder->operands.count; i++) {
+        const Term *operand = store_at(&builder->store, builder->operands.items[i]);
+        draft.known = draft.known && operand->known;
+        draft.kept = draft.kept && (operand->known || operand->kept);
+    }
+    draft.kept = draft.kept && !draft.known;
     return store_term(&builder->store, &draft, NULL, false);
 }
 

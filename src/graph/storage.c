@@ -108,6 +108,7 @@ static TermId raw_view(Memory *memory, const Storage *storage, const Tensor *ten
                   .operands = (TermId[]){storage->term},
                   .operand_count = 1,
                   .known = store_at(store, storage->term)->known,
+                  .kept = store_at(store, storage->term)->kept,
                   .dtype = part->dtype,
                   .shape = part->shape,
                   .rank = part->rank,

@@ -221,6 +221,7 @@ static TermId make_view(Store *store, TermId operand, const IndexMap *map, const
                   .operands = &operand,
                   .operand_count = 1,
                   .known = term->known,
+                  .kept = term->kept,
                   .dtype = term->dtype,
                   .shape = shape,
                   .rank = rank,
@@ -287,7 +288,7 @@ TermId store_reshape(Store *store, TermId operand, const int64_t *shape, size_t 
 }
 
 static TermId make_write(Store *store, TermId old, TermId value, const IndexMap *map) {
-    const Term *term = store_at(store, old);
+    const Term *term = store_at(store, old), *put = store_at(store, value);
     Text *text = &store->text;
     text->length = 0;
     text_add(text, "write(%, %, ");
@@ -298,7 +299,9 @@ static TermId make_write(Store *store, TermId old, TermId value, const IndexMap 
                   .label = text->data,
                   .operands = (TermId[]){old, value},
                   .operand_count = 2,
-                  .known = term->known && store_at(store, value)->known,
+                  .known = term->known && put->known,
+                  .kept = (term->known || term->kept) && (put->known || put->kept) &&
+                          !(term->known && put->known),
                   .dtype = term->dtype,
                   .shape = term->shape,
                   .rank = term->rank,

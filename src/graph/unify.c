@@ -202,12 +202,20 @@ static bool same_from_construction(const Search *search, const Term *a, const Te
     return known != 0 && known == search->candidate.known[other->initial.number];
 }
 
-/* A buffer that forward doesn't write and whose bytes are known. */
+static bool is_written(const GraphState *state) {
+    return state->final.number != state->term.number;
+}
+
+/* A buffer that forward doesn't write and whose bytes are known, or what is made of such alone. */
 static bool keeps_its_content(const Side *side, const Term *term) {
-    if (term->kind != TERM_STATE || term->content == NULL)
+    if (term->content == NULL)
         return false;
-    const GraphState *state = &side->graph->states[term->state];
-    return state->buffer && state->final.number == state->term.number;
+    if (term->kind == TERM_STATE)
+        return side->graph->states[term->state].buffer && !is_written(&side->graph->states[term->state]);
+    for (size_t s = 0; term->kept && s < side->graph->state_count; s++)
+        if (side->graph->states[s].known && is_written(&side->graph->states[s]))
+            return false;
+    return term->kept;
 }
 
 static bool accept_content(Search *search, const Goal *goal) {
@@ -340,10 +348,6 @@ static bool step(Search *search) {
 }
 
 /* ---- What states hold after forward ------------------------------------------------------- */
-
-static bool is_written(const GraphState *state) {
-    return state->final.number != state->term.number;
-}
 
 static size_t module_length(const char *key) {
     const char *dot = strrchr(key, '.');
@@ -542,6 +546,7 @@ static void note(Notes *notes, const char *rule, const char *text) {
 }
 
 static void note_equals(const Search *search, Notes *notes) {
+    static const char of_buffers[] = " (made of buffers that must keep their value from construction)";
     const Graph *original = search->original.graph, *candidate = search->candidate.graph;
     for (size_t i = 0; i < search->equals.count; i++) {
         const Equal *equal = &search->equals.items[i];
@@ -562,6 +567,13 @@ static void note_equals(const Search *search, Notes *notes) {
                              "the refactored has the buffer %s for the original's %s, which must be one that "
                              "keeps its value from construction",
                              other, one));
+        else if (a->kept || b->kept)
+            note(notes, "policy, buffers",
+                 arena_printf(search->arena, "the refactored computes %s%s%s for the original's %s%s%s",
+                              other, term_module_words(search->arena, candidate, equal->candidate),
+                              b->kept ? of_buffers : "", one,
+                              term_module_words(search->arena, original, equal->original),
+                              a->kept ? of_buffers : ""));
         else
             note(notes, "soundness 7",
                  arena_printf(search->arena,

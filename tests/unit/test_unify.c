@@ -349,6 +349,33 @@ static void test_buffers_against_known(void **state) {
         }
 }
 
+/* What is made of a buffer that keeps its value is equal to what is known by its bytes; of one that forward
+ * writes, or of weights, it isn't. */
+static void test_made_of_buffers_against_known(void **state) {
+    (void)state;
+    for (int written = 0; written < 2; written++)
+        for (int kept = 0; kept < 2; kept++)
+            for (int side = 0; side < 2; side++) {
+                Pair pair = pair_new();
+                Maker *a = side == 0 ? &pair.a : &pair.b, *b = side == 0 ? &pair.b : &pair.a;
+                TermId buffer = state_of(a, "mask", "[4, 4]", true, "m");
+                Term made = operator_term(a, "eq 0");
+                made.kept = kept;
+                made.content = "n";
+                TermId mask = add_term(a, made, "", &buffer, 1);
+                output(a, two(a, "where", (TermId){0}, mask));
+                output(b, two(b, "where", (TermId){0}, known(b, "triu", "n", 0, NULL)));
+                a->graph.states[0].known = true;
+                if (written)
+                    a->graph.states[0].final = mask;
+                Unification result = unify(&pair);
+                assert_true(result.proved == (kept && !written));
+                assert_true(!result.proved || (result.narrowed_count == 1 &&
+                                               strstr(result.narrowed[0], "must keep their value") != NULL));
+                arena_free(pair.arena);
+            }
+}
+
 static void test_grad(void **state) {
     (void)state;
     Pair pair = pair_new();
@@ -840,6 +867,7 @@ int main(void) {
         cmocka_unit_test(test_symmetric_failure_ends),
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_buffers_against_known),
+        cmocka_unit_test(test_made_of_buffers_against_known),
         cmocka_unit_test(test_grad),
         cmocka_unit_test(test_structure),
         cmocka_unit_test(test_counters),
