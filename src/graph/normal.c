@@ -119,6 +119,8 @@ static const char *const OUT_FORMS[][2] = {{"aten::add.out", "aten::add.Tensor"}
 static const char *const SWAPPED[][2] = {{"aten::gt.Tensor", "aten::lt.Tensor"},
                                          {"aten::ge.Tensor", "aten::le.Tensor"}};
 static const char *const UNSPELLED[] = {"device", "layout", "pin_memory", "non_blocking", "dtype"};
+/* The factor of a halving is a number of every floating type. */
+enum { LARGEST_HALVING = 10 };
 /* Dimensions of these are not counted in the first tensor's. */
 static const char *const OTHER_DIMENSIONS[] = {"diag_embed", "unsqueeze_copy", "tensordot"};
 
@@ -387,6 +389,21 @@ static bool is_swapped(const Operation *operation) {
            operation->args[1].kind == VALUE_TENSOR;
 }
 
+/* What x is multiplied by where it is divided by a power of two, or 0: x / 8 is x * 0.125 to the last bit,
+ * since both are the same real number, rounded once. */
+static double halving(const Operation *operation, const Layout *result) {
+    const Schema *schema = operation->schema;
+    if (strcmp(schema->canonical, "aten::div.Tensor") != 0 || schema->arg_count < 2 || !result->floating ||
+        text_starts(result->dtype, "torch.complex") || operation->args[0].kind != VALUE_TENSOR)
+        return 0;
+    const Value *divisor = &operation->args[1];
+    const double value = divisor->kind == VALUE_INT     ? (double)divisor->integer
+                         : divisor->kind == VALUE_FLOAT ? divisor->real
+                                                        : 0;
+    int exponent;
+    return fabs(frexp(value, &exponent)) == 0.5 && abs(exponent - 1) <= LARGEST_HALVING ? 1 / value : 0;
+}
+
 void operation_label(const Operation *operation, const Recording *recording, const char *part,
                      const char *serial, const Layout *result, Text *text) {
     const Schema *schema = operation->schema;
@@ -399,6 +416,9 @@ void operation_label(const Operation *operation, const Recording *recording, con
             name = SWAPPED[i][1];
             break;
         }
+    const double factor = halving(operation, result);
+    if (factor != 0)
+        name = "aten::mul.Tensor";
     text_add(text, schema->class == OPERATOR_CAST ? "aten::_to_copy" : name);
     text_add(text, "(");
     bool more = false;
@@ -411,7 +431,12 @@ void operation_label(const Operation *operation, const Recording *recording, con
         if (more)
             text_add(text, ", ");
         more = true;
-        add_argument(operation, i, first, floating, text);
+        if (factor != 0 && i == 1) {
+            text_add(text, "other=");
+            add_real(text, factor);
+        } else {
+            add_argument(operation, i, first, floating, text);
+        }
     }
     text_add(text, ")");
     text_add(text, part);

@@ -133,6 +133,18 @@ static TermId filled_value(Builder *builder, const Operation *operation, const L
     return store_term(&builder->store, &draft, NULL, false);
 }
 
+/* x * 1 and x / 1 are x to the last bit; of complex numbers they aren't, where a part is infinite. */
+static bool is_times_one(const Operation *operation, const Layout *layout) {
+    static const char *const names[] = {"aten::mul.Tensor", "aten::mul.Scalar", "aten::div.Tensor",
+                                        "aten::div.Scalar"};
+    if (!text_among(operation->schema->canonical, names, COUNT_OF(names)) ||
+        operation->schema->arg_count < 2 || text_starts(layout->dtype, "torch.complex"))
+        return false;
+    const Value *factor = &operation->args[1];
+    return (factor->kind == VALUE_INT && factor->integer == 1) ||
+           (factor->kind == VALUE_FLOAT && factor->real == 1.0);
+}
+
 /* What the result with this layout is. `part` tells it from other results of the operation. */
 static TermId value_of(Builder *builder, const Operation *operation, const char *part, const Layout *layout) {
     const Schema *schema = operation->schema;
@@ -147,12 +159,13 @@ static TermId value_of(Builder *builder, const Operation *operation, const char 
         if (done)
             return filled;
     }
-    if (source == NULL || source->kind != VALUE_TENSOR || schema->class == OPERATOR_PLAIN)
+    const bool same = source != NULL && source->kind == VALUE_TENSOR && is_times_one(operation, layout);
+    if (source == NULL || source->kind != VALUE_TENSOR || (schema->class == OPERATOR_PLAIN && !same))
         return plain_value(builder, operation, part, layout);
     const Layout *given = layout_of(builder, source->tensor.number);
     bool same_dtype = text_equal(given->dtype, layout->dtype);
     TermId term = memory_read(&builder->memory, source->tensor.number);
-    switch (schema->class) {
+    switch (same ? OPERATOR_SAME : schema->class) {
     case OPERATOR_SAME:
         if (same_dtype && layout_same_shape(given, layout))
             return term;

@@ -391,6 +391,23 @@ static void writes_into_parts_are_read_back(void **state) {
     arena_free(built.arena);
 }
 
+static void times_one_is_nothing(void **state) {
+    (void)state;
+    Built built = start();
+    build(
+        &built, "[0, 0], [0, 0], [0, 0], [0, 0], [7, 0], [0, 0]",
+        INPUT
+        "['input', 4, 'mask'], ['op', 15, -1, 0, [{'T': 0}, {'f': '0x1p+0'}], [], [1]],"
+        "['op', 15, -1, 0, [{'T': 0}, 1], [], [2]], ['op', 15, -1, 0, [{'T': 0}, {'f': '0x1p-1'}], [], [3]],"
+        "['op', 15, -1, 0, [{'T': 4}, {'f': '0x1p+0'}], [], [5]]", /* of booleans: numbers */
+        "{'t': [{'T': 1}, {'T': 2}, {'T': 3}, {'T': 5}]}");
+    assert_int_equal(output(&built, 0)->kind, TERM_INPUT);
+    assert_int_equal(output_number(&built, 1), output_number(&built, 0));
+    assert_int_equal(output(&built, 2)->kind, TERM_OPERATOR);
+    assert_int_equal(output(&built, 3)->kind, TERM_OPERATOR);
+    arena_free(built.arena);
+}
+
 static void what_lies_in_a_write_is_read_from_what_was_written(void **state) {
     (void)state;
     Built built = start();
@@ -622,6 +639,7 @@ int main(void) {
         cmocka_unit_test(in_place_is_out_of_place),
         cmocka_unit_test(a_write_through_a_view_is_seen),
         cmocka_unit_test(writes_into_parts_are_read_back),
+        cmocka_unit_test(times_one_is_nothing),
         cmocka_unit_test(what_lies_in_a_write_is_read_from_what_was_written),
         cmocka_unit_test(views_go_through_copies),
         cmocka_unit_test(composed_views_know_their_way),
