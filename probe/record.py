@@ -11,7 +11,7 @@ from . import shapes, state, values
 from .describe import Loaded, argument_names, constructions, describe_state, expected_shape, forward_arguments, own_inputs
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, dtype_of, read_all
-from .pieces import Pieces
+from .pieces import Pieces, TooLong
 from .recorder import NeedsData, Recorder
 from .registry import FileRegistry
 from .run import slow_path, traced
@@ -187,6 +187,7 @@ def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, work: Dict[s
         if first:
             raise
         section["raised"] = clean("%s: %s" % (type(cause).__name__, cause))[:500]
+        section["too_long"] = isinstance(cause, TooLong)
     left = kept.left() if section["raised"] is None else []
     section.update(recorder.section(outputs, left))
     report = tracer.report(arguments, keywords, outputs, left) if first else None

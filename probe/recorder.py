@@ -433,8 +433,10 @@ class Recorder(TorchDispatchMode):
                 return value
             entry = self.entry(value)
             self.paused = True  # else it were a tensor of its own
-            twin = self.twin(value, entry)
-            self.paused = False
+            try:
+                twin = self.twin(value, entry)
+            finally:
+                self.paused = False
             found = self.known.get(id(twin))
             if found is None or found.alive() is not twin:
                 self.known[id(twin)] = Entry(twin, entry.number, entry.data)

@@ -116,15 +116,17 @@ static void unify_other_call(StepState *step, const Recordings *recordings, Sect
     const Graphs *graphs = recordings->graphs;
     const Section *original = &recordings->original.sections[kind],
                   *candidate = &recordings->candidate.sections[kind];
-    if (recordings->inputs->trials[kind] == NULL || original->raised != NULL)
-        return; /* there is no such size, or the original itself doesn't accept it */
-    if (!original->present || !candidate->present) {
+    if (recordings->inputs->trials[kind] == NULL)
+        return; /* there is no such size */
+    if (!original->present || !candidate->present || original->too_long || candidate->too_long) {
         step_narrow(
             step, "soundness 11",
             arena_printf(arena, "this call only: %s was not looked at, since the recording would be too long",
                          recordings->names[kind]));
         return;
     }
+    if (original->raised != NULL)
+        return; /* the original itself doesn't accept it */
     const char *mode = step->options->train ? "train" : "eval",
                *other = step->options->train ? "eval" : "train";
     const char *what;

@@ -108,6 +108,7 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
             continue;
         *taken = (Section){.present = true,
                            .raised = raised == NULL ? NULL : text_printable(arena, raised, strlen(raised)),
+                           .too_long = json_is_true(json_object_get(json, "too_long")),
                            .call = recording->call_count};
         recording->calls[recording->call_count++] =
             (GraphCall){.end = (size_t)end,

@@ -25,6 +25,7 @@ typedef enum SectionKind {
 typedef struct Section {
     bool present;       /* it was asked for */
     const char *raised; /* the exception that ended it, or NULL */
+    bool too_long;      /* ours: it was not recorded to its end */
     size_t call;        /* its place in Recording.calls */
 } Section;
 
