@@ -113,7 +113,8 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
             recorder.most_events = min(MOST_TOGETHER, before + most)
         section, report = record_call(loaded, tracer, recorder, work, trial, files.get("inputs"), not sections)
         sections.append(section)
-        lengths.note(trial, section["end"] - before)
+        if section["raised"] is None:
+            lengths.note(trial, section["end"] - before)
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
             "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init,

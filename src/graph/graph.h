@@ -33,11 +33,11 @@ typedef struct Term {
     uint32_t operand_count;
     bool commutative; /* the first two operands may change places, bit for bit */
     bool known;       /* made of constants and shapes alone: no input, no state, no draw, no initial value */
-    bool kept; /* not known, but made of what is, and of buffers that keep their value from construction */
-    bool grad; /* made while gradients were enabled; not part of the label (soundness 9) */
-    bool detached;        /* forward detaches it somewhere; not part of the label either */
+    bool kept;        /* not known, but made of that and of buffers that keep their construction's value */
+    bool grad;        /* made while gradients were enabled; not part of the label (soundness 9) */
+    bool detached;    /* forward detaches it somewhere; not part of the label either */
     const char *content;  /* KNOWN and KEPT terms and buffers: a hash of their bytes, where they were small
-                             enough to be  hashed; else NULL */
+                             enough to be hashed; else NULL */
     const char *key;      /* STATE: its first key; INPUT: its path; else NULL */
     size_t state;         /* STATE: index in Graph.states; else SIZE_MAX */
     const char *operator; /* for words and diagnosis: "aten::gelu"; "" where no operator made it */
