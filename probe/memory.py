@@ -83,7 +83,7 @@ class TensorWriter:
         places: Dict[Any, int] = {}
         end = 0
         for key, (low, high) in spans.items():
-            places[key] = end
+            places[key] = end if high > low else 0  # the file may end before the next place
             write_bytes(self.descriptor, low, high - low, end, discard)
             end = -(-(end + high - low) // ALIGNMENT) * ALIGNMENT
         seal(self.descriptor)

@@ -23,6 +23,7 @@ CPU = torch.device("cpu")
 LARGEST_REAL = 1 << 22    # elements: a larger tensor made of constants has no data in a symbolic run
 LARGEST_HASHED = 1 << 22  # elements
 LARGEST_INT = 1 << 62
+MOST_TOLD = 64            # elements of what a kernel looked at; of more, their hash
 NO_OPERATOR = "a tensor that no recorded operator made"
 
 
@@ -205,6 +206,17 @@ class Recorder(TorchDispatchMode):
         """Python was told this of the tensor."""
         entry = self.entry(tensor)
         self.must_have(entry, tensor)
+        self.events.append(["read", entry.number, self.encode(value), self.calls()])
+
+    def read_elements(self, tensor: torch.Tensor) -> None:
+        """A kernel looked at all of them."""
+        entry = self.entry(tensor)
+        self.must_have(entry, tensor)
+        self.paused = True
+        try:
+            value = tensor.tolist() if tensor.numel() <= MOST_TOLD else self.digest(tensor)
+        finally:
+            self.paused = False
         self.events.append(["read", entry.number, self.encode(value), self.calls()])
 
     def must_have(self, entry: Entry, tensor: torch.Tensor) -> None:

@@ -3,7 +3,7 @@ milliseconds that torch.overrides.resolve_name takes to build its tables."""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, FrozenSet, Iterator, List, Tuple
 
 import torch
 
@@ -61,6 +61,11 @@ OPAQUE = frozenset(TENSOR + name for name in ("apply_", "map_", "map2_", "numpy"
                                               "__cuda_array_interface__"))
 # What tells Python values of a tensor without an operator.
 READS = frozenset(TENSOR + name for name in ("tolist", "numpy", "__array__", "data_ptr", "__dlpack__"))
+# What looks at values where no operator is seen: of tensors within a list; of those that follow the first argument; of the
+# batch sizes of a packed sequence, which stand second (in recurrent layers, where the fourth argument is the list of weights).
+READS_ELEMENTS = frozenset(("torch.tensor", "torch.as_tensor", "torch.asarray", TENSOR + "new_tensor", TENSOR + "new"))
+READS_REST = frozenset(("torch.tensor_split", TENSOR + "tensor_split"))
+READS_BATCH_SIZES = frozenset(("torch.lstm", "torch.gru", "torch.rnn_tanh", "torch.rnn_relu"))
 # Kernels that write running statistics, of which neither schema nor version tells: where the flag is that makes them,
 # its name and default, and where the statistics begin.
 RUNNING_STATISTICS = {FUNCTIONAL + "batch_norm": (5, "training", False, 1), "torch.batch_norm": (5, "training", False, 3),
@@ -70,7 +75,8 @@ RUNNING_STATISTICS = {FUNCTIONAL + "batch_norm": (5, "training", False, 1), "tor
 
 class Spelling:
     """How one function appears in a trace."""
-    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "statistics", "special", "reads", "one_device", "indexes", "opaque")
+    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "statistics", "special", "reads", "looks_at", "one_device",
+                 "indexes", "opaque")
 
     def __init__(self, name: str, operator: bool) -> None:
         self.name = name
@@ -78,6 +84,7 @@ class Spelling:
         self.asked = name in ASKED
         self.reshapes = name in RESHAPES_ITSELF
         self.reads = name in READS
+        self.looks_at = next((look for names, look in LOOKS if name in names), None)
         self.opaque = name in OPAQUE
         self.indexes = name in (TENSOR + "__getitem__", TENSOR + "__setitem__")
         self.one_device = name.rsplit(".", 1)[-1] in ONE_DEVICE
@@ -88,6 +95,35 @@ class Spelling:
         self.writes_first = (last.endswith("_") and not last.endswith("__") or last.endswith("=")
                              or last == "__setitem__" or last.startswith("__i") and last.endswith("__")
                              and last not in ("__int__", "__index__", "__invert__", "__iter__"))
+
+
+def elements(args: Any, kwargs: Any) -> Iterator[Any]:
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, (list, tuple)):
+            for item in value:
+                if isinstance(item, (list, tuple)):
+                    yield from elements((item,), {})
+                else:
+                    yield item
+
+
+def rest(args: Any, kwargs: Any) -> Iterator[Any]:
+    yield from args[1:]
+    yield from kwargs.values()
+
+
+def batch_sizes(args: Any, kwargs: Any) -> Iterator[Any]:
+    if len(args) > 3 and isinstance(args[3], (list, tuple)):
+        yield args[1]
+
+
+def second(args: Any, kwargs: Any) -> Iterator[Any]:
+    yield from args[1:2]
+
+
+LOOKS: List[Tuple[FrozenSet[str], Callable[[Any, Any], Iterator[Any]]]] = [
+    (READS_ELEMENTS, elements), (READS_REST, rest), (READS_BATCH_SIZES, batch_sizes),
+    (frozenset(("torch._pad_packed_sequence",)), second)]
 
 
 def spell(function: Callable[..., Any]) -> Spelling:

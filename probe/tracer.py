@@ -167,7 +167,7 @@ class Tracer(TorchFunctionMode):
         self.quiet = True
         try:
             output = func(*self._prepared(spelling, args), **kwargs)
-            self._tell(spelling, args, output)
+            self._tell(spelling, args, kwargs, output)
             return output
         finally:
             self.quiet = False
@@ -180,8 +180,14 @@ class Tracer(TorchFunctionMode):
             return (args[0], self.recorder.index_of(args[1]), *args[2:])
         return args
 
-    def _tell(self, spelling: Spelling, args: Any, output: Any) -> None:
+    def _tell(self, spelling: Spelling, args: Any, kwargs: Dict[str, Any], output: Any) -> None:
         """Tells the recorder what no operator shows."""
+        if self.recorder is not None and spelling.looks_at is not None:
+            was_quiet, self.quiet = self.quiet, True
+            for tensor in spelling.looks_at(args, kwargs):
+                if isinstance(tensor, torch.Tensor):
+                    self.recorder.read_elements(tensor)
+            self.quiet = was_quiet
         if self.recorder is not None and spelling.opaque:
             self.recorder.events.append(["opaque", spelling.name])
         if self.recorder is not None and (spelling.reads or spelling.name == "torch.Tensor.data="):
@@ -250,7 +256,7 @@ class Tracer(TorchFunctionMode):
             for tensor, number, _ in used:
                 if number in written:
                     self.tensors.refresh(tensor, origin)
-        self._tell(spelling, args, output)
+        self._tell(spelling, args, kwargs, output)
         if output is None and spelling.reshapes:  # x.data = y: x is another tensor now
             o = self.tensors.entry(args[0])[2]
         else:

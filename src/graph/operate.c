@@ -343,13 +343,14 @@ static void add_operand(uint32_t tensor, void *context) {
     *(TermId *)ARENA_PUSH(builder->store.scratch, &builder->operands) = memory_read(&builder->memory, tensor);
 }
 
-/* inverse[order] = values, with the order that a sort gave: a permutation, which writes every element of
- * fresh memory. */
+/* inverse[order] = values, or inverse.scatter_(0, order, values), with the order that a sort gave: a
+ * permutation, which writes every element of fresh memory. */
 static void let_go_of_overwritten(Builder *builder, const Operation *operation) {
     const Schema *schema = operation->schema;
     TermId *operands = builder->operands.items;
-    if (strcmp(schema->bare, "index_put") != 0 || builder->operands.count != 3 || schema->arg_count < 4 ||
-        operation->args[3].kind != VALUE_BOOL || operation->args[3].integer != 0)
+    const bool put = strcmp(schema->bare, "index_put") == 0 && schema->arg_count >= 4 &&
+                     operation->args[3].kind == VALUE_BOOL && operation->args[3].integer == 0;
+    if (builder->operands.count != 3 || (!put && strcmp(schema->canonical, "aten::scatter.src") != 0))
         return;
     const Term *target = store_at(&builder->store, operands[0]),
                *order = store_at(&builder->store, operands[1]);

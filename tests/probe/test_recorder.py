@@ -126,6 +126,24 @@ def drawn_arguments(base, overload, rng):
     return args, kwargs
 
 
+def test_kernels_that_look_at_values_are_reads():
+    ints, lengths = torch.tensor([2, 3]), torch.tensor([3, 2, 1])
+    packed = "p = torch.nn.utils.rnn.pack_padded_sequence(x, xs[1])\n"
+    for body, more, init, told in (
+            ("return torch.tensor_split(x, xs[1])", ints, "pass", [2, 3]),
+            ("return x.tensor_split(xs[1])", ints, "pass", [2, 3]),
+            ("return x * torch.tensor([[xs[1][0] * 2, 1]])", ints, "pass", 4),
+            (packed + "return self.r(p)[0].data", lengths, "self.r = nn.GRU(2, 2)", [3, 2, 1]),
+            (packed + "return torch.nn.utils.rnn.pad_packed_sequence(p)[0]", lengths, "pass", [3, 2, 1])):
+        if torch.__version__.startswith("1.") and "torch.tensor([[" in body:
+            continue  # it asks such a tensor for its length
+        recorded = Recorded(body, [torch.randn(3, 3, 2), more], symbolic=False, init=init)
+        plain = [event[2].get("l", event[2]) if isinstance(event[2], dict) else event[2] for event in recorded.kind("read")]
+        assert told in plain, (body, plain)
+    for body in ("return torch.tensor_split(x, (1, 2))", "return x * torch.tensor([2.0, 1.0])", "return torch.as_tensor(xs[1]) + x.sum()"):
+        assert not Recorded(body, [torch.randn(3, 3, 2), ints], symbolic=False).kind("read"), body
+
+
 BLOCK = ("h = self.n(F.relu(self.l(x)))\nm = torch.tril(torch.ones(x.shape[1], x.shape[1]))\n"
          "a = (h @ h.transpose(-1, -2)).masked_fill(m == 0, float('-inf')).softmax(-1)\ny = torch.zeros_like(h)\ny[:, 1:] = h[:, :-1]\n"
          "return a @ h + y, self.r(h)[0]")
