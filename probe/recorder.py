@@ -210,14 +210,13 @@ class Recorder(TorchDispatchMode):
 
     def read_elements(self, tensor: torch.Tensor) -> None:
         """A kernel looked at all of them."""
-        entry = self.entry(tensor)
-        self.must_have(entry, tensor)
+        self.must_have(self.entry(tensor), tensor)
         self.paused = True
         try:
             value = tensor.tolist() if tensor.numel() <= MOST_TOLD else self.digest(tensor)
         finally:
             self.paused = False
-        self.events.append(["read", entry.number, self.encode(value), self.calls()])
+        self.read(tensor, value)
 
     def must_have(self, entry: Entry, tensor: torch.Tensor) -> None:
         if self.symbolic and (entry.data[0] or tensor.device == META):

@@ -63,7 +63,7 @@ OPAQUE = frozenset(TENSOR + name for name in ("apply_", "map_", "map2_", "numpy"
 READS = frozenset(TENSOR + name for name in ("tolist", "numpy", "__array__", "data_ptr", "__dlpack__"))
 # What looks at values where no operator is seen: of tensors within a list; of those that follow the first argument; of the
 # batch sizes of a packed sequence, which stand second (in recurrent layers, where the fourth argument is the list of weights).
-READS_ELEMENTS = frozenset(("torch.tensor", "torch.as_tensor", "torch.asarray", TENSOR + "new_tensor", TENSOR + "new"))
+READS_ELEMENTS = frozenset(("torch.tensor", "torch.as_tensor", "torch.asarray", "torch.Tensor", TENSOR + "new_tensor", TENSOR + "new"))
 READS_REST = frozenset(("torch.tensor_split", TENSOR + "tensor_split"))
 READS_BATCH_SIZES = frozenset(("torch.lstm", "torch.gru", "torch.rnn_tanh", "torch.rnn_relu"))
 # Kernels that write running statistics, of which neither schema nor version tells: where the flag is that makes them,

@@ -204,7 +204,9 @@ class Tracer(TorchFunctionMode):
         self.quiet = True
         try:
             if self.passing:
-                return call(*args, **kwargs)
+                output = call(*args, **kwargs)
+                self._tell(spelling, args, kwargs, output)
+                return output
             return self._record_alone(spelling, call, args, kwargs, frame, subject)
         finally:
             self.quiet = False

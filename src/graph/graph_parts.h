@@ -210,6 +210,10 @@ uint32_t memory_group(Memory *memory, uint32_t tensor);
 void schema_classify(Arena *arena, Schema *schema, const char *const *types);
 bool operation_is_draw(const Operation *operation);
 bool operation_writes(const Operation *operation, size_t arg);
+/* The number by which it multiplies its first argument, to the last bit, or 0. Division by a power of two is
+ * such a product: x / 8 and x * 0.125 are the same real number, rounded once. Of complex numbers, where a
+ * part may be infinite, none is. */
+double operation_factor(const Operation *operation, const Layout *result);
 void text_add_value(Text *text, const Value *value);
 /* The label of the result that has this layout. `part` tells it from other results, "" for the only one.
  * `serial` is that of a draw, or NULL. */

@@ -389,19 +389,24 @@ static bool is_swapped(const Operation *operation) {
            operation->args[1].kind == VALUE_TENSOR;
 }
 
-/* What x is multiplied by where it is divided by a power of two, or 0: x / 8 is x * 0.125 to the last bit,
- * since both are the same real number, rounded once. */
-static double halving(const Operation *operation, const Layout *result) {
+double operation_factor(const Operation *operation, const Layout *result) {
+    static const char *const products[] = {"aten::mul.Tensor", "aten::mul.Scalar"};
+    static const char *const quotients[] = {"aten::div.Tensor", "aten::div.Scalar"};
     const Schema *schema = operation->schema;
-    if (strcmp(schema->canonical, "aten::div.Tensor") != 0 || schema->arg_count < 2 || !result->floating ||
+    const bool product = IS_ONE_OF(schema->canonical, products);
+    if ((!product && !IS_ONE_OF(schema->canonical, quotients)) || schema->arg_count < 2 ||
         text_starts(result->dtype, "torch.complex") || operation->args[0].kind != VALUE_TENSOR)
         return 0;
-    const Value *divisor = &operation->args[1];
-    const double value = divisor->kind == VALUE_INT     ? (double)divisor->integer
-                         : divisor->kind == VALUE_FLOAT ? divisor->real
-                                                        : 0;
+    const Value *other = &operation->args[1];
+    const double value = other->kind == VALUE_INT     ? (double)other->integer
+                         : other->kind == VALUE_FLOAT ? other->real
+                                                      : 0;
     int exponent;
-    return fabs(frexp(value, &exponent)) == 0.5 && abs(exponent - 1) <= LARGEST_HALVING ? 1 / value : 0;
+    if (product)
+        return value;
+    return result->floating && fabs(frexp(value, &exponent)) == 0.5 && abs(exponent - 1) <= LARGEST_HALVING
+               ? 1 / value
+               : 0;
 }
 
 void operation_label(const Operation *operation, const Recording *recording, const char *part,
@@ -416,7 +421,7 @@ void operation_label(const Operation *operation, const Recording *recording, con
             name = SWAPPED[i][1];
             break;
         }
-    const double factor = halving(operation, result);
+    const double factor = strcmp(schema->bare, "div") == 0 ? operation_factor(operation, result) : 0;
     if (factor != 0)
         name = "aten::mul.Tensor";
     text_add(text, schema->class == OPERATOR_CAST ? "aten::_to_copy" : name);

@@ -133,18 +133,6 @@ static TermId filled_value(Builder *builder, const Operation *operation, const L
     return store_term(&builder->store, &draft, NULL, false);
 }
 
-/* x * 1 and x / 1 are x to the last bit; of complex numbers they aren't, where a part is infinite. */
-static bool is_times_one(const Operation *operation, const Layout *layout) {
-    static const char *const names[] = {"aten::mul.Tensor", "aten::mul.Scalar", "aten::div.Tensor",
-                                        "aten::div.Scalar"};
-    if (!text_among(operation->schema->canonical, names, COUNT_OF(names)) ||
-        operation->schema->arg_count < 2 || text_starts(layout->dtype, "torch.complex"))
-        return false;
-    const Value *factor = &operation->args[1];
-    return (factor->kind == VALUE_INT && factor->integer == 1) ||
-           (factor->kind == VALUE_FLOAT && factor->real == 1.0);
-}
-
 /* What the result with this layout is. `part` tells it from other results of the operation. */
 static TermId value_of(Builder *builder, const Operation *operation, const char *part, const Layout *layout) {
     const Schema *schema = operation->schema;
@@ -159,7 +147,7 @@ static TermId value_of(Builder *builder, const Operation *operation, const char 
         if (done)
             return filled;
     }
-    const bool same = source != NULL && source->kind == VALUE_TENSOR && is_times_one(operation, layout);
+    const bool same = operation_factor(operation, layout) == 1;
     if (source == NULL || source->kind != VALUE_TENSOR || (schema->class == OPERATOR_PLAIN && !same))
         return plain_value(builder, operation, part, layout);
     const Layout *given = layout_of(builder, source->tensor.number);

@@ -18,6 +18,7 @@
  *
  * CASE=TEXT in the environment: only those whose names have it; SHARE=K/N: the Kth of every N; VERBOSE=1:
  * what was found, of cases that are as expected too. */
+#include "report.h"
 #include "verify.h"
 
 #include <dirent.h>
@@ -297,12 +298,6 @@ static void print_result(const StepResult *result) {
     }
 }
 
-static const char *method_of(const StepResult *result) {
-    return result->verdict != VERDICT_PASS ? verdict_name(result->verdict)
-           : result->proof.proved          ? "proved"
-                                           : "tested";
-}
-
 static bool judge(const Case *one, const StepResult *result) {
     bool good = result->verdict == one->verdict;
     if (!good)
@@ -334,8 +329,9 @@ static bool run_case(Probe *probe, const char *root, Case *one) {
     StepResult result;
     step_verify(arena, probe, &one->options, &progress, &result);
     bool good = judge(one, &result);
-    printf("%-7s %s: %s, %.1f s\n", good ? "ok" : "FAILED", one->name, method_of(&result),
-           result.seconds.total);
+    const char *method = report_method(&result);
+    printf("%-7s %s: %s, %.1f s\n", good ? "ok" : "FAILED", one->name,
+           method != NULL ? method : verdict_name(result.verdict), result.seconds.total);
     arena_free(arena);
     return good;
 }
