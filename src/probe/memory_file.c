@@ -96,6 +96,16 @@ Status memory_file_map(MemoryFile *file, Bytes *bytes, Error *error) {
     return STATUS_OK;
 }
 
+Status memory_file_share(Arena *arena, const MemoryFile *file, MemoryFile **shared, Error *error) {
+    int fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return error_set(error, file->name, "raise the limit of open files (ulimit -n)",
+                         "a memory file cannot be shared: %s", strerror(errno));
+    *shared = ARENA_NEW(arena, MemoryFile);
+    **shared = (MemoryFile){.name = arena_strdup(arena, file->name), .fd = fd};
+    return STATUS_OK;
+}
+
 void memory_file_close(MemoryFile *file) {
     if (file == NULL || file->fd < 0)
         return;

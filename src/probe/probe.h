@@ -53,6 +53,8 @@ MUST_USE Status memory_file_reserve(MemoryFile *file, size_t size, uint8_t **dat
 MUST_USE Status memory_file_seal(MemoryFile *file, Error *error);
 /* Seals if need be and maps read-only. `*bytes` lives until memory_file_close. */
 MUST_USE Status memory_file_map(MemoryFile *file, Bytes *bytes, Error *error);
+/* Another handle on the same bytes, to be closed by itself. */
+MUST_USE Status memory_file_share(Arena *arena, const MemoryFile *file, MemoryFile **shared, Error *error);
 void memory_file_close(MemoryFile *file); /* unmaps too; closing twice does nothing */
 
 /* ---- The zygote --------------------------------------------------------------------------- */

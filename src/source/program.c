@@ -213,6 +213,15 @@ static json_t *file_to_json(Arena *arena, const ProgramFile *file) {
                      calls);
 }
 
+bool program_equal(const Program *a, const Program *b) {
+    for (size_t i = 0; i < a->count && a->count == b->count; i++) {
+        const Bytes one = a->items[i]->source.bytes, other = b->items[i]->source.bytes;
+        if (one.size != other.size || (one.size > 0 && memcmp(one.data, other.data, one.size) != 0))
+            return false;
+    }
+    return a->count == b->count;
+}
+
 json_t *program_to_json(const Program *program) {
     json_t *files = json_array();
     for (size_t i = 0; i < program->count; i++)

@@ -191,6 +191,8 @@ MUST_USE Status program_load(Arena *arena, const Parser *parser, const char *pat
 const Binding *program_binding(const ProgramFile *file, const Node *node, const char *name);
 /* Every rule of this room, NULL-terminated, for documents and tests. */
 extern const Rule *const SOURCE_RULES[];
+/* The same files, byte by byte, in the same order; whatever they are called. */
+bool program_equal(const Program *a, const Program *b);
 /* The "files" of docs/protocol.md with "at" and "size" left to the caller. New reference. */
 json_t *program_to_json(const Program *program);
 

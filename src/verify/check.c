@@ -2,6 +2,8 @@
  */
 #include "check_parts.h"
 
+#include "recall.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@ typedef struct Check {
     Parser parser;
     CheckResult *result;
     CompositionTest composition_test;
+    Recall *root_recall; /* what the step of the root found out of it */
 } Check;
 
 static void tell(const Check *check, const char *what) {
@@ -68,17 +71,22 @@ static StepOptions step_options(const Check *check) {
                          .allowed_import_count = options->project.allowed_import_count};
 }
 
-static void run_component(void *context, Arena *arena, const Progress *progress) {
-    const CheckTask *task = context;
-    Check *check = task->check;
+static void judge_component(Check *check, size_t index, Recall *recall, Arena *arena,
+                            const Progress *progress) {
     const Project *project = &check->result->project;
-    const Component *component = &project->components[task->index];
+    const Component *component = &project->components[index];
     ComponentOptions options = component_options(
-        check, component->source.path, task->index == project->root_component && project->model_equals_root);
+        check, component->source.path, index == project->root_component && project->model_equals_root);
     options.has_level = true;
     options.level = component->level;
+    options.recall = recall;
     component_verify(arena, check->probe, check->options->patterns, &options, progress,
-                     &check->result->components[task->index]);
+                     &check->result->components[index]);
+}
+
+static void run_component(void *context, Arena *arena, const Progress *progress) {
+    const CheckTask *task = context;
+    judge_component(task->check, task->index, NULL, arena, progress);
 }
 
 void step_choose_original(const Project *project, const ProjectStep *step, StepOptions *options) {
@@ -91,14 +99,13 @@ void step_choose_original(const Project *project, const ProjectStep *step, StepO
     }
 }
 
-static void run_step(void *context, Arena *arena, const Progress *progress) {
-    const CheckTask *task = context;
-    Check *check = task->check;
+static void judge_step(Check *check, size_t index, Recall *recall, Arena *arena, const Progress *progress) {
     const Project *project = &check->result->project;
-    const ProjectStep *step = &project->steps[task->index];
+    const ProjectStep *step = &project->steps[index];
     StepOptions *options = ARENA_NEW(arena, StepOptions); /* results name their files */
-    StepResult *result = &check->result->steps[task->index];
+    StepResult *result = &check->result->steps[index];
     *options = step_options(check);
+    options->recall = recall;
     options->threads = threads_of(check);
     step_choose_original(project, step, options);
     options->refactored = step->refactored;
@@ -113,6 +120,29 @@ static void run_step(void *context, Arena *arena, const Progress *progress) {
     if (error_set(&error, step->name, "give the step both files", "%s is missing",
                   step->refactored == NULL ? "refactored.py" : "what it refactors") != STATUS_OK)
         step_result_error(arena, options, &error, result);
+}
+
+/* The component that a step takes apart is judged by the step that is the component's own: its original is
+ * that file, so that what was recorded of it need not be recorded again. */
+static bool is_judged_with_step(const Project *project, size_t component) {
+    return project->components[component].broken == NULL && project->components[component].step != NO_INDEX;
+}
+
+static void run_step(void *context, Arena *arena, const Progress *progress) {
+    const CheckTask *task = context;
+    Check *check = task->check;
+    const Project *project = &check->result->project;
+    const size_t parent = project->steps[task->index].parent;
+    const bool own = parent != NO_INDEX && project->components[parent].step == task->index;
+    /* With numbers, a component is described by more than a step's original. */
+    Recall *recall = check->options->rigor == RIGOR_FAST ? recall_new(arena) : NULL;
+    judge_step(check, task->index, recall, arena, progress);
+    if (own && is_judged_with_step(project, parent))
+        judge_component(check, parent, recall, arena, progress);
+    if (own && parent == project->root_component)
+        check->root_recall = recall;
+    else
+        recall_close(recall);
 }
 
 static void run_model(void *context, Arena *arena, const Progress *progress) {
@@ -148,6 +178,7 @@ static void run_composition(void *context, Arena *arena, const Progress *progres
     CompositionOptions *options = ARENA_NEW(arena, CompositionOptions);
     *options =
         (CompositionOptions){.step = step_options(check), .run_test = true, .test = &check->composition_test};
+    options->step.recall = check->root_recall;
     composition_verify(arena, check->probe, project, steps, options, progress, &result->composition);
 }
 
@@ -201,7 +232,8 @@ static void run_tasks(Check *check) {
         check, &tasks,
         &(Task){.name = "the recomposed model", .run = run_composition, .memory = whole, .follows = true}, 0);
     for (size_t i = 0; i < project->component_count; i++)
-        if (project->components[i].broken == NULL) /* otherwise a finding says why it can't be read */
+        if (project->components[i].broken == NULL && /* otherwise a finding says why it can't be read */
+            !is_judged_with_step(project, i))
             add_task(check, &tasks,
                      &(Task){.name = project->components[i].stem,
                              .run = run_component,
@@ -214,6 +246,7 @@ static void run_tasks(Check *check) {
                                    .tell = check->progress->tell,
                                    .tell_context = check->progress->context};
     tasks_run(check->arena, tasks.items, tasks.count, &settings);
+    recall_close(check->root_recall);
     for (size_t i = 0; i < tasks.count; i++)
         result->interrupted |= !tasks.items[i].done;
 }

@@ -34,10 +34,8 @@ static Status make_side(ComponentState *component, const Program *program, Error
     if (side_make(component->arena, options->trusted ? "original" : "candidate", program, side, error) !=
         STATUS_OK)
         return STATUS_ERROR;
-    json_t *allowed = json_array();
-    for (size_t i = 0; i < options->allowed_import_count; i++)
-        json_array_append_new(allowed, json_string(options->allowed_imports[i]));
-    json_object_set_new(side->program_json, "allow", allowed);
+    side->expected = true;
+    side->recall = options->recall;
     take_files(component);
     if (probe_ready(step->probe, error) != STATUS_OK)
         return STATUS_ERROR;
@@ -431,7 +429,6 @@ void component_verify(Arena *arena, Probe *probe, const Patterns *patterns, cons
                                             .allowed_imports = options->allowed_imports,
                                             .allowed_import_count = options->allowed_import_count};
     component->step = step_new(arena, probe, &component->step_options, progress, &component->step_result);
-    component->step->settings.expected = true;
     if (options->threads > 0)
         component->step->settings.threads = options->threads;
     Error error;

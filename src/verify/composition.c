@@ -12,15 +12,6 @@ Finding *composing_add(Composing *composing, const char *rule, Severity severity
 }
 
 /* ---- What may be run ------------------------------------------------------------------------ */
-static bool same_files(const Program *a, const Program *b) {
-    for (size_t i = 0; i < a->count && a->count == b->count; i++) {
-        const Bytes one = a->items[i]->source.bytes, other = b->items[i]->source.bytes;
-        if (one.size != other.size || (one.size > 0 && memcmp(one.data, other.data, one.size) != 0))
-            return false;
-    }
-    return a->count == b->count;
-}
-
 /* Why a step's files can't be run: they break the rules of the language. NULL: they keep them. Loaded once
  * more for what its imports show. */
 static const char *language_problem(Composing *composing, Probe *probe, const ProjectStep *step) {
@@ -33,7 +24,7 @@ static const char *language_problem(Composing *composing, Probe *probe, const Pr
     if (program_load(arena, &parser, step->refactored, PART_OWN, options->allowed_imports,
                      options->allowed_import_count, &again, findings, &error) != STATUS_OK)
         return error_line(arena, &error);
-    if (!same_files(&again, &step->program))
+    if (!program_equal(&again, &step->program))
         return "its files changed while they were read";
     policy_judge_language(&step->program, options->allowed_imports, options->allowed_import_count, findings);
     for (size_t i = 0; i < findings->count; i++) {

@@ -62,6 +62,7 @@ typedef struct ComponentOptions {
     const char *device;
     double timeout, self_test_timeout; /* seconds; 0: 300 and 60 */
     bool without_test;                 /* its own test is not run; then it can't pass */
+    struct Recall *recall;             /* what was found out of it as a step's original; NULL: nothing */
     bool
         check_name; /* a kernel's name must have its form too; in a decomposition project_read sees to that */
     uint64_t memory;

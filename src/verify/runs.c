@@ -1,5 +1,5 @@
 /* Work for cells, and what comes back. */
-#include "runs.h"
+#include "recall.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,9 +64,10 @@ Status side_make(Arena *arena, const char *role, const Program *program, Side *s
         set(file, "at", json_integer((json_int_t)at));
         set(file, "size", json_integer((json_int_t)program->items[i]->source.bytes.size));
     }
-    if (strcmp(role, "original") == 0 && program->items[0]->part == PART_ORIGINAL)
+    const bool trusted = strcmp(role, "original") == 0 && program->items[0]->part == PART_ORIGINAL;
+    if (trusted) /* else it is loaded as a candidate is, whatever it is held against */
         find_folders(arena, side, program->items[0]->source.path);
-    set(side->program_json, "role", json_string(role));
+    set(side->program_json, "role", json_string(trusted ? "original" : "candidate"));
     set(side->program_json, "main", json_integer(0));
     set(side->program_json, "class_names", texts_json(CLASS_NAMES, COUNT_OF(CLASS_NAMES)));
     set(side->program_json, "search", texts_json(side->folders, side->folder_count));
@@ -91,6 +92,13 @@ static Status start(const RunSettings *settings, Work *work, Error *error) {
                          .memory = settings->memory,
                          .threads = settings->threads};
     return cell_start(settings->probe, &job, &work->cell, error);
+}
+
+/* Of what is found out on shapes alone, once is enough. */
+static Status start_unless_recalled(Arena *arena, const RunSettings *settings, Work *work, Error *error) {
+    work->recalls = work->side->recall != NULL;
+    work->recalled = work->recalls ? recall_find(work->side->recall, arena, work) : NULL;
+    return work->recalled != NULL ? STATUS_OK : start(settings, work, error);
 }
 
 static Status new_file(Arena *arena, Work *work, const char *name, Error *error) {
@@ -131,7 +139,7 @@ Status work_describe(Arena *arena, const RunSettings *settings, const Side *side
         json_array_append_new(seeds, json_integer((json_int_t)request->trial_seed + (json_int_t)i));
     work->work = work_json(settings, side, "describe", request->seed, request->initialise);
     set(work->work, "trial_seeds", seeds);
-    if (settings->expected)
+    if (side->expected)
         set(work->work, "expected", json_true());
     work->files[work->file_count++] = side->bundle;
     lend_init(work, request->init);
@@ -205,26 +213,28 @@ Status work_record(Arena *arena, const RunSettings *settings, const Side *side, 
     lend_init(work, request->init);
     if (request->weights_file != NULL)
         work->files[work->file_count++] = request->weights_file;
-    else if (new_file(arena, work, "weights", error) != STATUS_OK)
-        return STATUS_ERROR;
-    if (new_file(arena, work, "outputs", error) != STATUS_OK ||
+    work->lent_count = work->file_count;
+    if ((request->weights_file == NULL && new_file(arena, work, "weights", error) != STATUS_OK) ||
+        new_file(arena, work, "outputs", error) != STATUS_OK ||
         new_recording(arena, work, error) != STATUS_OK)
         return STATUS_ERROR;
-    return start(settings, work, error);
+    return request->weights == NULL ? start_unless_recalled(arena, settings, work, error)
+                                    : start(settings, work, error);
 }
 
 Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, uint64_t seed, Work *work,
                    Error *error) {
     *work = (Work){.side = side};
     work->work = work_json(settings, side, "inputs", seed, false);
-    if (settings->expected)
+    if (side->expected)
         set(work->work, "expected", json_true());
     work->files[work->file_count++] = side->bundle;
     lend_init(work, NULL);
+    work->lent_count = work->file_count;
     if (new_file(arena, work, "inputs", error) != STATUS_OK ||
         new_file(arena, work, "outputs", error) != STATUS_OK)
         return STATUS_ERROR;
-    return start(settings, work, error);
+    return start_unless_recalled(arena, settings, work, error);
 }
 
 static Place failure_place(const Side *side, const Failure *failure) {
@@ -251,11 +261,17 @@ Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, 
     const CellReport *report;
     *done = NULL;
     *failure = (CellFailure){0};
+    if (work->recalled != NULL) {
+        *done = json_incref(work->recalled);
+        return STATUS_OK;
+    }
     if (cell_wait(work->cell, &report, error) != STATUS_OK)
         return STATUS_ERROR;
     work->peak = report->max_rss;
     if (report->outcome == CELL_DONE) {
         *done = json_incref((json_t *)report->done);
+        if (work->recalls)
+            recall_keep(work->side->recall, work, *done);
         return STATUS_OK;
     }
     *failure = (CellFailure){
@@ -289,7 +305,8 @@ void work_close(Work *work) {
         cell_free(work->cell);
     work->cell = NULL;
     json_decref(work->work);
-    work->work = NULL;
+    json_decref(work->recalled);
+    work->work = work->recalled = NULL;
 }
 
 MemoryFile *work_file(const Work *work, const char *name) {

@@ -5,6 +5,8 @@
 #include "kept.h"
 #include "verify_internal.h"
 
+typedef struct Recall Recall; /* recall.h */
+
 /* One of the two models. */
 typedef struct Side {
     const char *role; /* "original" or "candidate" */
@@ -14,6 +16,8 @@ typedef struct Side {
     const char **folders; /* that the original may read and import from; none for a candidate */
     size_t folder_count;
     const char *class_names[2];
+    bool expected;  /* get_expected_output_shape() is asked for with the inputs */
+    Recall *recall; /* keeps its inputs and its recordings on shapes alone; NULL: nothing does */
 } Side;
 
 /* Init arguments that one side lends the other. */
@@ -41,7 +45,6 @@ typedef struct RunSettings {
     double timeout;
     uint64_t memory; /* for each of two cells */
     int threads;     /* for each cell */
-    bool expected;   /* get_expected_output_shape() is asked for with the inputs */
 } RunSettings;
 
 MUST_USE Status side_make(Arena *arena, const char *role, const Program *program, Side *side, Error *error);
@@ -73,6 +76,9 @@ typedef struct Work {
     json_t *work;
     MemoryFile *files[8 + MOST_THEN];
     size_t file_count;
+    size_t lent_count;     /* the first of them: the cell is lent them, and writes the others */
+    bool recalls;          /* side->recall is asked */
+    json_t *recalled;      /* owned: the answer, where no cell had to be asked */
     MemoryFile *recording; /* pieces of the trace and the recording; closed by work_close, unless taken */
     Cell *cell;
     uint64_t peak; /* bytes of memory that it took, the interpreter's included; set by work_wait */

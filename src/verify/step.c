@@ -119,6 +119,8 @@ Status step_load(StepState *step, const char *second_role, Error *error) {
     if (side_make(arena, "original", &original, &step->original, error) != STATUS_OK ||
         side_make(arena, second_role, &candidate, &step->candidate, error) != STATUS_OK)
         return STATUS_ERROR;
+    step->original.recall = options->recall;
+    step->original.expected = options->recall != NULL; /* who judges it as a component asks for it */
     refuse_original(step);
     step_tell(step, "waiting for torch");
     if (probe_ready(step->probe, error) != STATUS_OK)
@@ -126,12 +128,6 @@ Status step_load(StepState *step, const char *second_role, Error *error) {
     take_facts(step);
     if (!component && preload_imports(step, error) != STATUS_OK)
         return STATUS_ERROR;
-    json_t *allowed = json_array();
-    for (size_t i = 0; i < options->allowed_import_count; i++)
-        json_array_append_new(allowed, json_string(options->allowed_imports[i]));
-    json_object_set_new(step->candidate.program_json, "allow", allowed);
-    if (component)
-        json_object_set(step->original.program_json, "allow", allowed);
     if (step->composed != NULL)
         json_object_set(step->candidate.program_json, "composed", step->composed->rows);
     return STATUS_OK;

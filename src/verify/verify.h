@@ -30,6 +30,7 @@ typedef struct StepOptions {
     Rigor rigor;
     const char *original, *refactored;
     bool original_is_component; /* of a decomposition: what it imports is found as a candidate's is */
+    struct Recall *recall;      /* of the original, for whoever asks the same; NULL: nobody does */
     const char *weight_map;     /* NULL: weight_map.json beside the refactored file, if there is one */
     double rtol, atol;          /* NaN: by dtype */
     unsigned trial_count;       /* from 1 */

@@ -529,8 +529,8 @@ static json_t *work_for(const char *source) {
     json_t *file = json_pack("{s:s, s:s, s:s, s:i, s:i, s:[], s:[], s:[], s:[]}", "path",
                              "/nowhere/refactored.py", "name", "refactored.py", "part", "own", "at", 0,
                              "size", (int)strlen(source), "skip", "missing", "binds", "calls");
-    json_t *program = json_pack("{s:s, s:i, s:[s], s:[o], s:[], s:[]}", "role", "candidate", "main", 0,
-                                "class_names", "Model", "files", file, "search", "allow");
+    json_t *program = json_pack("{s:s, s:i, s:[s], s:[o], s:[]}", "role", "candidate", "main", 0,
+                                "class_names", "Model", "files", file, "search");
     return json_pack("{s:s, s:o, s:i, s:n, s:s, s:s, s:b, s:[], s:{s:[i]}, s:{s:[]}, s:[], s:b, s:b}", "kind",
                      "run", "program", program, "seed", 42, "init", "device", "cpu", "mode", "eval",
                      "initialise", 1, "weights", "args", "l", 3, "kwargs", "d", "tensors", "trace", 0,

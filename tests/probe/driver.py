@@ -99,7 +99,7 @@ class Program:
             bundle += source
         self.probe, self.bundle = probe, memory_file(bundle)
         self.program = {"role": role, "main": 0, "class_names": ["RefactoredModel", "Model"], "files": rows,
-                        "search": list(search), "allow": []}
+                        "search": list(search)}
 
     def describe(self, seeds=(), initialise=True, seed=42):
         self.files = {"bundle": self.bundle, "weights": memory_file(), "inputs": memory_file(), "outputs": memory_file()}
