@@ -12,6 +12,7 @@ typedef struct ComponentState {
     const Patterns *patterns;
     ComponentResult *result;
     Side side;
+    Recall *own_recall; /* where no other was given */
     StepResult step_result;
     StepOptions step_options;
 } ComponentState;

@@ -36,8 +36,11 @@ static Status run_again_doubled(Composing *composing, const RunSettings *setting
     ScriptResult doubled;
     if (kernel == NULL)
         return STATUS_OK; /* nothing was composed, which fails anyway */
-    if (script_run(composing->arena, settings, project->composition_test, readable, count,
-                   kernel->source.path, &doubled, error) != STATUS_OK)
+    const ScriptRequest request = {.file = project->composition_test,
+                                   .readable = readable,
+                                   .readable_count = count,
+                                   .double_kernel = kernel->source.path};
+    if (script_run(composing->arena, settings, &request, &doubled, error) != STATUS_OK)
         return STATUS_ERROR;
     if (!doubled.passed && doubled.status >= 0)
         return STATUS_OK;
@@ -70,9 +73,10 @@ static Status run_plain(Arena *arena, const RunSettings *settings, const Project
         return STATUS_OK;
     size_t count;
     const char *const *readable = readable_folders(arena, project, &count);
+    const ScriptRequest request = {
+        .file = project->composition_test, .readable = readable, .readable_count = count};
     ScriptResult plain;
-    if (script_run(arena, settings, project->composition_test, readable, count, NULL, &plain, error) !=
-        STATUS_OK)
+    if (script_run(arena, settings, &request, &plain, error) != STATUS_OK)
         return STATUS_ERROR;
     *test = (CompositionTest){plain.passed ? PART_PASSED : PART_FAILED, plain.said, plain.why_not};
     return STATUS_OK;

@@ -222,8 +222,8 @@ Status work_record(Arena *arena, const RunSettings *settings, const Side *side, 
                                     : start(settings, work, error);
 }
 
-Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, uint64_t seed, Work *work,
-                   Error *error) {
+Status work_inputs_prepare(Arena *arena, const RunSettings *settings, const Side *side, uint64_t seed,
+                           Work *work, Error *error) {
     *work = (Work){.side = side};
     work->work = work_json(settings, side, "inputs", seed, false);
     if (side->expected)
@@ -231,8 +231,14 @@ Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, 
     work->files[work->file_count++] = side->bundle;
     lend_init(work, NULL);
     work->lent_count = work->file_count;
-    if (new_file(arena, work, "inputs", error) != STATUS_OK ||
-        new_file(arena, work, "outputs", error) != STATUS_OK)
+    if (new_file(arena, work, "inputs", error) != STATUS_OK)
+        return STATUS_ERROR;
+    return new_file(arena, work, "outputs", error);
+}
+
+Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, uint64_t seed, Work *work,
+                   Error *error) {
+    if (work_inputs_prepare(arena, settings, side, seed, work, error) != STATUS_OK)
         return STATUS_ERROR;
     return start_unless_recalled(arena, settings, work, error);
 }

@@ -117,7 +117,9 @@ typedef struct RecordWork {
 } RecordWork;
 MUST_USE Status work_record(Arena *arena, const RunSettings *settings, const Side *side,
                             const RecordWork *request, Work *work, Error *error);
-/* The program's own inputs and init arguments. */
+/* The program's own inputs and init arguments. Prepared only, for another cell to do it on its way. */
+MUST_USE Status work_inputs_prepare(Arena *arena, const RunSettings *settings, const Side *side,
+                                    uint64_t seed, Work *work, Error *error);
 MUST_USE Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, uint64_t seed,
                             Work *work, Error *error);
 /* The init arguments and trials; takes `done`, and the memory files from `work`. */

@@ -1,6 +1,8 @@
 /* Scripts: what one says of itself when it is run. */
 #include "script.h"
 
+#include "recall.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -74,35 +76,50 @@ static void judge(Arena *arena, const CellReport *report, ScriptResult *result) 
     result->passed = result->why_not == NULL;
 }
 
-Status script_run(Arena *arena, const RunSettings *settings, const char *file, const char *const *readable,
-                  size_t readable_count, const char *double_kernel, ScriptResult *result, Error *error) {
+static const char **readable_paths(Arena *arena, const ScriptRequest *request, size_t *count) {
+    const char **paths = ARENA_ARRAY(arena, const char *, request->readable_count + 3);
+    *count = 0;
+    paths[(*count)++] = path_directory(arena, request->file);
+    for (size_t i = 0; i < request->readable_count; i++)
+        paths[(*count)++] = request->readable[i];
+    if (request->double_kernel != NULL)
+        paths[(*count)++] = request->double_kernel;
+    return paths;
+}
+
+static void keep_inputs(const Work *inputs, const CellReport *report) {
+    json_t *made = report->outcome == CELL_DONE ? json_object_get(report->done, "inputs") : NULL;
+    if (json_is_object(made))
+        recall_keep(inputs->side->recall, inputs, made);
+}
+
+Status script_run(Arena *arena, const RunSettings *settings, const ScriptRequest *request,
+                  ScriptResult *result, Error *error) {
     *result = (ScriptResult){.said = "", .status = -1};
-    const char **paths = ARENA_ARRAY(arena, const char *, readable_count + 3);
-    size_t count = 0;
-    paths[count++] = path_directory(arena, file);
-    for (size_t i = 0; i < readable_count; i++)
-        paths[count++] = readable[i];
-    if (double_kernel != NULL)
-        paths[count++] = double_kernel;
-    json_t *work = json_pack("{s:s, s:s, s:s*}", "kind", "script", "file", file, "double", double_kernel);
-    const CellJob job = {.work = work,
-                         .readable = paths,
-                         .readable_count = count,
-                         .device = settings->device,
-                         .timeout = settings->timeout,
-                         .memory = settings->memory,
-                         .file_size = MOST_OUTPUT,
-                         .log_limit = MOST_OUTPUT,
-                         .threads = settings->threads};
+    const Work *inputs = request->inputs;
+    json_t *work = json_pack("{s:s, s:s, s:s*, s:O*}", "kind", "script", "file", request->file, "double",
+                             request->double_kernel, "inputs", inputs == NULL ? NULL : inputs->work);
+    CellJob job = {.work = work,
+                   .files = inputs == NULL ? NULL : inputs->files,
+                   .file_count = inputs == NULL ? 0 : inputs->file_count,
+                   .device = settings->device,
+                   .timeout = settings->timeout,
+                   .memory = settings->memory,
+                   .file_size = MOST_OUTPUT,
+                   .log_limit = MOST_OUTPUT,
+                   .threads = settings->threads};
+    job.readable = readable_paths(arena, request, &job.readable_count);
     Cell *cell;
     const CellReport *report;
     if (work == NULL)
-        return error_set(error, file, "rename it", "its path is not valid UTF-8");
+        return error_set(error, request->file, "rename it", "its path is not valid UTF-8");
     Status status = cell_start(settings->probe, &job, &cell, error);
     if (status == STATUS_OK) {
         status = cell_wait(cell, &report, error);
         if (status == STATUS_OK)
             judge(arena, report, result);
+        if (status == STATUS_OK && inputs != NULL)
+            keep_inputs(inputs, report);
         cell_free(cell);
     }
     json_decref(work);

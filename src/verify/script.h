@@ -13,11 +13,19 @@ typedef struct ScriptResult {
     double seconds;
 } ScriptResult;
 
-/* Runs `file` (absolute) in its own folder, as __main__. It may read what is in `readable` (absolute files
- * and folders) and its own folder, and write nothing; settings->timeout bounds it. `double_kernel` (absolute
- * path, or NULL): the first module of that component gives twice its result. An error is the probe's own. */
-MUST_USE Status script_run(Arena *arena, const RunSettings *settings, const char *file,
-                           const char *const *readable, size_t readable_count, const char *double_kernel,
+typedef struct ScriptRequest {
+    const char *file;            /* absolute */
+    const char *const *readable; /* absolute files and folders; its own folder is readable anyway */
+    size_t readable_count;
+    const char
+        *double_kernel; /* absolute, or NULL: the first module of that component gives twice its result */
+    const Work *inputs; /* made by work_inputs_prepare, or NULL: what is made before the script runs, in the
+                           same cell, for the recall of its side; where that fails, nothing is kept */
+} ScriptRequest;
+
+/* Runs a file in its own folder, as __main__. It may write nothing; settings->timeout bounds it. An error is
+ * the probe's own. */
+MUST_USE Status script_run(Arena *arena, const RunSettings *settings, const ScriptRequest *request,
                            ScriptResult *result, Error *error);
 
 #endif

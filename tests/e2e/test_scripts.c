@@ -133,8 +133,11 @@ static void run_case(void **state) {
     ScriptResult result;
     Error error;
     write_text(bench.tests, "it.py", each->text);
-    if (script_run(bench.arena, &settings, path_join(bench.arena, bench.tests, "it.py"), &bench.kernels, 1,
-                   each->doubled ? kernel : NULL, &result, &error) != STATUS_OK)
+    const ScriptRequest request = {.file = path_join(bench.arena, bench.tests, "it.py"),
+                                   .readable = &bench.kernels,
+                                   .readable_count = 1,
+                                   .double_kernel = each->doubled ? kernel : NULL};
+    if (script_run(bench.arena, &settings, &request, &result, &error) != STATUS_OK)
         fail_msg("%s", error_line(bench.arena, &error));
     if (result.passed != each->passes || (result.why_not == NULL) != each->passes)
         fail_msg("%s; it said: %s", result.why_not == NULL ? "it passed" : result.why_not, result.said);

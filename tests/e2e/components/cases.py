@@ -184,6 +184,13 @@ fusion("test_exits_1", "component.self-test", *RELU, test=MAIN + 'print("PASS")\
 fusion("test_says_nothing", "component.self-test", *RELU, test="", says="printed nothing")
 fusion("hangs", "component.", "while True:\n    pass\nreturn x", says="did not end within", test=MAIN + 'print("PASS")\n')
 fusion("test_says_passed", "component.self-test", *RELU, test=MAIN + 'print("PASSED")\n', says="did not print PASS")
+# What makes the inputs in the same cell leaves nothing behind, and is asked again where it could not be asked there.
+fusion("test_alone", "PASS", *RELU, test=MAIN + 'import sys\n    assert not [name for name in sys.modules if name.startswith("component_")]\n    print("PASS")\n')
+fusion("test_draws", "PASS", *RELU, test=MAIN + 'state = torch.initial_seed(), float(torch.rand(1))\n    torch.manual_seed(state[0])\n'
+       '    print("PASS" if float(torch.rand(1)) == state[1] else "FAIL")\n')
+fusion("inputs_print", "PASS", *RELU, inputs="(print('FAIL, or not'), torch.randn(2, 8, 16))[1]", test=MAIN + 'print("PASS")\n')
+fusion("inputs_are_many", "PASS", "return F.relu(self.table(x)) * 2.0", "self.table = nn.Embedding(10, 4)",
+       inputs="torch.randint(0, 10, (2, 100000))", test=MAIN + 'print("PASS")\n')
 fusion("test_hangs", "component.self-test", *RELU, test=MAIN + 'while True:\n        pass\n')
 fusion("test_floods", "component.self-test", *RELU, test=MAIN + 'for _ in range(100000):\n        print("PASS " * 20)\n', says="")
 fusion("test_raises", "component.self-test", *RELU, test=MAIN + 'assert get_inputs() is None, "they differ"\n', says="they differ")
