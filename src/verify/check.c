@@ -71,22 +71,23 @@ static StepOptions step_options(const Check *check) {
                          .allowed_import_count = options->project.allowed_import_count};
 }
 
-static void judge_component(Check *check, size_t index, Recall *recall, Arena *arena,
-                            const Progress *progress) {
+static ComponentState *begin_component(Check *check, size_t index, Recall *recall, Arena *arena,
+                                       const Progress *progress) {
     const Project *project = &check->result->project;
     const Component *component = &project->components[index];
-    ComponentOptions options = component_options(
-        check, component->source.path, index == project->root_component && project->model_equals_root);
-    options.has_level = true;
-    options.level = component->level;
-    options.recall = recall;
-    component_verify(arena, check->probe, check->options->patterns, &options, progress,
-                     &check->result->components[index]);
+    ComponentOptions *options = ARENA_NEW(arena, ComponentOptions);
+    *options = component_options(check, component->source.path,
+                                 index == project->root_component && project->model_equals_root);
+    options->has_level = true;
+    options->level = component->level;
+    options->recall = recall;
+    return component_begin(arena, check->probe, check->options->patterns, options, progress,
+                           &check->result->components[index]);
 }
 
 static void run_component(void *context, Arena *arena, const Progress *progress) {
     const CheckTask *task = context;
-    judge_component(task->check, task->index, NULL, arena, progress);
+    component_end(begin_component(task->check, task->index, NULL, arena, progress));
 }
 
 void step_choose_original(const Project *project, const ProjectStep *step, StepOptions *options) {
@@ -122,8 +123,8 @@ static void judge_step(Check *check, size_t index, Recall *recall, Arena *arena,
         step_result_error(arena, options, &error, result);
 }
 
-/* The component that a step takes apart is judged by the step that is the component's own: its original is
- * that file, so that what was recorded of it need not be recorded again. */
+/* The component that a step takes apart is the step's original too: its inputs are made once, and it is
+ * recorded once. */
 static bool is_judged_with_step(const Project *project, size_t component) {
     return project->components[component].broken == NULL && project->components[component].step != NO_INDEX;
 }
@@ -136,9 +137,12 @@ static void run_step(void *context, Arena *arena, const Progress *progress) {
     const bool own = parent != NO_INDEX && project->components[parent].step == task->index;
     /* With numbers, a component is described by more than a step's original. */
     Recall *recall = check->options->rigor == RIGOR_FAST ? recall_new(arena) : NULL;
+    ComponentState *component = own && is_judged_with_step(project, parent)
+                                    ? begin_component(check, parent, recall, arena, progress)
+                                    : NULL;
     judge_step(check, task->index, recall, arena, progress);
-    if (own && is_judged_with_step(project, parent))
-        judge_component(check, parent, recall, arena, progress);
+    if (component != NULL)
+        component_end(component);
     if (own && parent == project->root_component)
         check->root_recall = recall;
     else

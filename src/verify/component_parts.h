@@ -5,7 +5,7 @@
 #include "decomposition.h"
 #include "recording.h"
 
-typedef struct ComponentState {
+struct ComponentState {
     Arena *arena;
     StepState *step; /* its settings, and its ways to record */
     const ComponentOptions *options;
@@ -15,7 +15,10 @@ typedef struct ComponentState {
     Recall *own_recall; /* where no other was given */
     StepResult step_result;
     StepOptions step_options;
-} ComponentState;
+    bool go_on; /* it may be run */
+    Status status;
+    Error error; /* if that is none */
+};
 
 /* A finding that fails the component, with a code frame. `place.file` NULL: the component's file. */
 Finding *component_violation(ComponentState *component, const char *rule, Place place, const char *what);

@@ -418,18 +418,23 @@ static void conclude(ComponentState *component) {
         result->fail_reason = "not every part of the verification passed";
 }
 
-static Status verify(ComponentState *component, Error *error) {
-    bool go_on;
-    Shown shown = {0};
-    if (load(component, &go_on, error) != STATUS_OK)
+/* Its source and its own test. */
+static Status begin(ComponentState *component, Error *error) {
+    if (load(component, &component->go_on, error) != STATUS_OK)
         return STATUS_ERROR;
-    if (!go_on)
+    if (!component->go_on)
         return STATUS_OK;
     if (component->options->check_name)
         check_name(component);
-    Status status = component->options->without_test ? STATUS_OK : self_test(component, error);
-    if (status == STATUS_OK)
-        status = show(component, &shown, error);
+    return component->options->without_test ? STATUS_OK : self_test(component, error);
+}
+
+/* What it does. */
+static Status end(ComponentState *component, Error *error) {
+    Shown shown = {0};
+    if (!component->go_on)
+        return STATUS_OK;
+    const Status status = show(component, &shown, error);
     if (status == STATUS_OK)
         judge_level(component);
     recording_close(&shown.recording);
@@ -438,8 +443,9 @@ static Status verify(ComponentState *component, Error *error) {
     return status;
 }
 
-void component_verify(Arena *arena, Probe *probe, const Patterns *patterns, const ComponentOptions *options,
-                      const Progress *progress, ComponentResult *result) {
+ComponentState *component_begin(Arena *arena, Probe *probe, const Patterns *patterns,
+                                const ComponentOptions *options, const Progress *progress,
+                                ComponentResult *result) {
     const double start = seconds_now();
     *result = (ComponentResult){.file = options->file,
                                 .has_level = options->has_level,
@@ -465,16 +471,30 @@ void component_verify(Arena *arena, Probe *probe, const Patterns *patterns, cons
     component->step = step_new(arena, probe, &component->step_options, progress, &component->step_result);
     if (options->threads > 0)
         component->step->settings.threads = options->threads;
-    Error error;
-    if (verify(component, &error) == STATUS_OK) {
+    component->status = begin(component, &component->error);
+    result->seconds = seconds_now() - start;
+    return component;
+}
+
+void component_end(ComponentState *component) {
+    const double start = seconds_now();
+    ComponentResult *result = component->result;
+    if (component->status == STATUS_OK)
+        component->status = end(component, &component->error);
+    if (component->status == STATUS_OK) {
         conclude(component);
     } else {
         result->verdict = VERDICT_ERROR;
-        result->error = error_line(arena, &error);
+        result->error = error_line(component->arena, &component->error);
     }
     side_close(&component->side);
     recall_close(component->own_recall);
     component->step->original = (Side){0};
     step_close(component->step);
-    result->seconds = seconds_now() - start;
+    result->seconds += seconds_now() - start;
+}
+
+void component_verify(Arena *arena, Probe *probe, const Patterns *patterns, const ComponentOptions *options,
+                      const Progress *progress, ComponentResult *result) {
+    component_end(component_begin(arena, probe, patterns, options, progress, result));
 }

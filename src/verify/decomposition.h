@@ -92,6 +92,13 @@ typedef struct ComponentResult {
 } ComponentResult;
 void component_verify(Arena *arena, Probe *probe, const Patterns *patterns, const ComponentOptions *options,
                       const Progress *progress, ComponentResult *result);
+/* The same in two parts: its source and its own test; what it does, and the verdict. Options live as long as
+ * the result. */
+typedef struct ComponentState ComponentState;
+ComponentState *component_begin(Arena *arena, Probe *probe, const Patterns *patterns,
+                                const ComponentOptions *options, const Progress *progress,
+                                ComponentResult *result);
+void component_end(ComponentState *component);
 
 /* What a level claims (levels.c): a kernel is one operation and its name is true, a fusion a straight line, a
  * layer and a model what the guide says. Adds findings level.*, name.*. */
