@@ -33,9 +33,10 @@ WORK: Dict[str, Work] = {"syntax": parse_files}
 def prepare(with_torch: bool) -> None:
     """Loads what a cell needs, in the zygote."""
     if with_torch:
-        from . import describe, record, run, script
+        from . import describe, patches, record, run, script
 
         WORK.update(describe=describe.describe, run=run.run, record=record.record, inputs=record.inputs, script=script.script)
+        patches.forget_lookups()
 
 
 def live(connection: socket.socket, log: int) -> None:

@@ -49,6 +49,14 @@ class Patches:
             delattr(owner, name) if value is ABSENT else setattr(owner, name, value)
 
 
+def forget_lookups() -> None:
+    """Whatever is put on a class, Python goes through all those below it of which it has remembered an attribute, and a cell
+    would copy the page of each: hundreds for nn.Module. What has been forgotten before the fork is not gone through."""
+    for kind in (torch.nn.Module, torch.Tensor, torch.autograd.Function):
+        kind.__plumbline__ = None  # type: ignore[union-attr]
+        del kind.__plumbline__  # type: ignore[union-attr]
+
+
 def patch_all(patches: Patches, tracer: Any) -> None:
     patch_module_calls(patches, tracer)
     patch_parameters(patches, tracer)

@@ -12,6 +12,7 @@ from .syntax import Columns
 
 COMPONENT, PACKAGE = "<component>", "<package>"
 REWRITTEN = ("skip", "missing", "binds", "calls")  # what C says of a file; without any of it, it runs as it is
+BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")  # where statements stand in statements
 Place = Tuple[int, int]
 
 
@@ -20,7 +21,8 @@ def rewrite(tree: ast.Module, source: bytes, file: Dict[str, Any]) -> ast.Module
     changed = Rewriter(source, {tuple(place) for place in file.get("skip", [])},
                        {tuple(place) for place in file.get("missing", [])}, rows,
                        {(row[0], row[1]): (row[2], row[3]) for row in file.get("calls", [])}).visit(tree)
-    return ast.fix_missing_locations(changed)
+    made = any(file.get(key) for key in ("missing", "binds", "calls"))
+    return ast.fix_missing_locations(changed) if made else changed
 
 
 class Rewriter(ast.NodeTransformer):
@@ -37,7 +39,8 @@ class Rewriter(ast.NodeTransformer):
         return node.lineno, self.columns.column(node.lineno, node.col_offset)
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        for field, value in ast.iter_fields(node):
+        for field in node._fields if self.calls else BLOCKS:
+            value = getattr(node, field, None)
             if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                 kept: List[ast.stmt] = []
                 for statement in value:

@@ -33,22 +33,24 @@ def same(value: Any, *rest: Any, **keywords: Any) -> Any:
     return value
 
 
+CONTENTS: Dict[str, Dict[str, Any]] = {
+    "torch.fx.experimental.symbolic_shapes": dict(
+        {name: bool for name in ("expect_true", "guard_or_false", "guard_or_true", "guard_size_oblivious", "statically_known_true",
+                                 "definitely_true", "definitely_false")},
+        sym_eq=lambda a, b: a == b, sym_and=lambda *items: all(items), sym_or=lambda *items: any(items),
+        is_nested_int=lambda value: False, guarding_hint_or_throw=same, has_guarding_hint=lambda value: True,
+        optimization_hint=same, size_hint=same, guard_int=same, guard_bool=bool, guard_scalar=same,
+        has_static_value=lambda value: True),
+    "torch._dynamo": {"disable": lambda fn=None, *rest, **keywords: fn if fn is not None else same,
+                      "__path__": [os.path.join(TORCH_FOLDER, "_dynamo")]},
+    "sympy": {"Basic": type("Basic", (), {}), "Expr": type("Expr", (), {})}}
+
+
 def put_stand_ins() -> None:
     """For the rest of this process. Modules that are loaded already are left alone."""
     if not hasattr(torch, "_check"):
         return  # torch 1.13: meta kernels are C++
-    contents: Dict[str, Dict[str, Any]] = {
-        "torch.fx.experimental.symbolic_shapes": dict(
-            {name: bool for name in ("expect_true", "guard_or_false", "guard_or_true", "guard_size_oblivious",
-                                     "statically_known_true", "definitely_true", "definitely_false")},
-            sym_eq=lambda a, b: a == b, sym_and=lambda *items: all(items), sym_or=lambda *items: any(items),
-            is_nested_int=lambda value: False, guarding_hint_or_throw=same, has_guarding_hint=lambda value: True,
-            optimization_hint=same, size_hint=same, guard_int=same, guard_bool=bool, guard_scalar=same,
-            has_static_value=lambda value: True),
-        "torch._dynamo": {"disable": lambda fn=None, *rest, **keywords: fn if fn is not None else same,
-                          "__path__": [os.path.join(TORCH_FOLDER, "_dynamo")]},
-        "sympy": {"Basic": type("Basic", (), {}), "Expr": type("Expr", (), {})}}
-    for name, content in contents.items():
+    for name, content in CONTENTS.items():
         if name not in sys.modules:
             module = STAND_INS[name] = LazyModule(name)
             vars(module).update(content)
