@@ -112,6 +112,7 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
                            .call = recording->call_count};
         recording->calls[recording->call_count++] =
             (GraphCall){.end = (size_t)end,
+                        .number = (unsigned)kind,
                         .outputs = raised == NULL ? json_object_get(json, "outputs") : NULL,
                         .kept = json_object_get(json, "kept")};
         return STATUS_OK;
