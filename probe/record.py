@@ -129,7 +129,8 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
 
 def is_needless(trial: Dict[str, Any], sections: List[Dict[str, Any]]) -> bool:
     accepted = {section["name"] for section in sections if section["raised"] is None}
-    return any(accepted.issuperset(names) for names in trial.get("unless", []))
+    needed = trial.get("only_if")
+    return needed is not None and needed not in accepted or any(accepted.issuperset(names) for names in trial.get("unless", []))
 
 
 class Lengths:

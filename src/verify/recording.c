@@ -56,6 +56,8 @@ static json_t *trials_json(const StepState *step, const RecordInputs *inputs) {
         const SizeCall *size = record_size(inputs, (SectionKind)i);
         if (size != NULL && size->unless != NULL)
             json_object_set(trial, "unless", size->unless);
+        if (size != NULL && size->only_if != NULL)
+            json_object_set_new(trial, "only_if", json_string(size->only_if));
         json_array_append_new(list, trial);
     }
     return list;

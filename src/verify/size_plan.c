@@ -13,8 +13,8 @@ static const size_t EVERYWHERE = SIZE_MAX;
 typedef enum Round {
     ROUND_OTHER, /* one less; of one, two */
     ROUND_LARGE, /* far beyond: what a branch or a bound on sizes would change shows there */
-    ROUND_MORE,  /* one more, where the original does not go far: tables of positions */
-    ROUND_TWICE, /* where it doesn't take that either: halves, heads, windows */
+    ROUND_MORE,  /* one more, where the original takes one less and does not go far: tables of positions */
+    ROUND_TWICE, /* where it takes none of these: halves, heads, windows */
     ROUND_NUMBER,
     ROUND_COUNT
 } Round;
@@ -215,6 +215,8 @@ static unsigned wave_of(const Change *change, Round round) {
 }
 
 bool size_call_is_needless(const SizeCall *call, SizeAccepted accepted, const void *context) {
+    if (call->only_if != NULL && !accepted(call->only_if, context))
+        return true;
     for (size_t i = 0; i < json_array_size(call->unless); i++) {
         const json_t *names = json_array_get(call->unless, i);
         bool all = true;
@@ -243,6 +245,7 @@ static void join(SizeCall *call, Round round, bool numbers) {
     call->numbers |= numbers;
     json_decref(call->unless);
     call->unless = NULL;
+    call->only_if = NULL;
     call->wave = 0;
 }
 
@@ -263,17 +266,19 @@ static void add_call(Planner *planner, Change *change, Round round, int64_t numb
     }
     const Round told = is_batch_of_one(change) && round == ROUND_MORE ? ROUND_OTHER : round;
     SizeCall *call = ARENA_PUSH(planner->arena, &planner->plan);
-    *call = (SizeCall){.name = name_of(planner->arena, told, change, to),
-                       .nearest = change->asked[ROUND_OTHER],
-                       .kind = kind_of(told, change),
-                       .dimension = change->dimension,
-                       .from = change->from,
-                       .to = to,
-                       .sample = changed(planner->sample, change, to),
-                       .unless = unless_of(&planner->changes, change, round),
-                       .wave = wave_of(change, told),
-                       .beyond = round != ROUND_OTHER,
-                       .numbers = numbers};
+    *call = (SizeCall){
+        .name = name_of(planner->arena, told, change, to),
+        .nearest = change->asked[ROUND_OTHER],
+        .kind = kind_of(told, change),
+        .dimension = change->dimension,
+        .from = change->from,
+        .to = to,
+        .sample = changed(planner->sample, change, to),
+        .unless = unless_of(&planner->changes, change, round),
+        .only_if = round == ROUND_MORE && change->dimension != EVERYWHERE ? change->asked[ROUND_OTHER] : NULL,
+        .wave = wave_of(change, told),
+        .beyond = round != ROUND_OTHER,
+        .numbers = numbers};
     change->asked[round] = call->name;
 }
 
@@ -282,7 +287,8 @@ static void add_to_all(Planner *planner, Round round, int64_t number, bool numbe
         planner->changes.items[i].asked[round] = NULL;
     for (size_t i = 0; i < planner->changes.count; i++) {
         Change *change = &planner->changes.items[i];
-        if (round != ROUND_OTHER || !is_batch_of_one(change))
+        const bool again = round == ROUND_TWICE && change->from == 1;
+        if (!again && (round != ROUND_OTHER || !is_batch_of_one(change)))
             add_call(planner, change, round, number, numbers);
     }
 }

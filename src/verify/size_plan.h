@@ -22,9 +22,10 @@ typedef struct SizeCall {
     json_t *sample;   /* owned */
     json_t *unless; /* owned; lists of names: nothing is learned from it where the original accepts all of one
                        list. NULL: something is */
-    unsigned wave;  /* of runs: none of the first is needless */
-    bool beyond;    /* what differs there is a finding: runs would not always show it */
-    bool numbers;   /* runs are asked for it too, not recordings alone */
+    const char *only_if; /* the original accepts this one; NULL: in any case */
+    unsigned wave;       /* of runs: none of the first is needless */
+    bool beyond;         /* what differs there is a finding: runs would not always show it */
+    bool numbers;        /* runs are asked for it too, not recordings alone */
 } SizeCall;
 
 enum {
