@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 import torch
 
@@ -103,6 +103,8 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     trace: Optional[Dict[str, Any]] = None
     lengths = Lengths(work["trials"][0])
     for trial in work["trials"]:
+        if is_needless(trial, sections):
+            continue
         before = recorder.event_count()
         if sections and before * (len(sections) + 1) > MOST_TOGETHER * len(sections):
             break  # the others would take long: it is said that they are missing
@@ -115,6 +117,8 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
         sections.append(section)
         if section["raised"] is None:
             lengths.note(trial, section["end"] - before)
+        else:
+            lengths.note_failure(trial)
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
             "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init,
@@ -123,12 +127,19 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
             "trials": compared_trials(loaded) if work["compare_inputs"] else []}
 
 
+def is_needless(trial: Dict[str, Any], sections: List[Dict[str, Any]]) -> bool:
+    accepted = {section["name"] for section in sections if section["raised"] is None}
+    needed = trial.get("only_if")
+    return needed is not None and needed not in accepted or any(accepted.issuperset(names) for names in trial.get("unless", []))
+
+
 class Lengths:
     """How many events a call of forward has at other sizes: foretold by what one at nearly the sample's had."""
 
     def __init__(self, sample: Dict[str, Any]) -> None:
         self.sample = sample
         self.known: Dict[Any, Tuple[int, int]] = {}  # mode and what varies -> one of its sizes, events
+        self.failed: Set[Any] = set()  # the same, where forward has raised
 
     def changes(self, trial: Dict[str, Any]) -> List[Tuple[int, int]]:
         """Which dimensions of which tensors have another size than in the sample."""
@@ -139,15 +150,21 @@ class Lengths:
         changes = self.changes(trial)
         self.known[trial["mode"], tuple(changes)] = (size_at(trial, changes[0]) if changes else 0, events)
 
+    def note_failure(self, trial: Dict[str, Any]) -> None:
+        self.failed.add((trial["mode"], tuple(self.changes(trial))))
+
     def expected(self, trial: Dict[str, Any], most: int) -> float:
         """`most`: how many the sample's has at most. A line through two sizes; where one alone is known, every event may be in
-        a loop over the dimension that grows most, but for the batch's."""
+        a loop over the dimension that grows most, but for the batch's. What another size was refused for may end this too:
+        it is tried, and cut off where it grows too long."""
         changes = self.changes(trial)
         same, near = self.known.get((trial["mode"], ())), self.known.get((trial["mode"], tuple(changes)))
         if changes and same is not None and near is not None:
             size = size_at(self.sample, changes[0])
             each = (same[1] - near[1]) / (size - near[0])
             return same[1] + each * (size_at(trial, changes[0]) - size)
+        if (trial["mode"], tuple(changes)) in self.failed:
+            return 0.0
         return most * max([size_at(trial, at) / max(size_at(self.sample, at), 1) for at in changes if at[1] > 0] + [1.0])
 
 

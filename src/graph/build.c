@@ -277,7 +277,7 @@ static Status take_forward(Builder *builder, const json_t *event) {
     Graph *graph = builder->graph;
     builder->in_forward = true;
     builder->forwards++;
-    builder->draws_before = builder->draws;
+    builder->draws = 0;
     *graph = (Graph){.trace = graph->trace};
     builder->input_capacity = builder->state_capacity = builder->output_capacity = builder->read_capacity = 0;
     builder->state_tensors.count = builder->input_tensors.count = 0;
@@ -379,7 +379,7 @@ static Status finish_call(Builder *builder, const GraphCall *call) {
         return STATUS_ERROR;
     take_outputs(builder);
     take_finals(builder);
-    graph->draw_count = (size_t)(builder->draws - builder->draws_before);
+    graph->draw_count = (size_t)builder->draws;
     graph->symbolic = builder->recording.symbolic;
     if (graph->trace != NULL)
         add_custom_functions(builder, graph->trace);
@@ -406,6 +406,7 @@ static Status take_events(Builder *builder, size_t end) {
 static Status take_calls(Builder *builder, const GraphCall *calls, size_t count, Graph *graphs) {
     for (size_t i = 0; i < count; i++) {
         builder->graph = &graphs[i];
+        builder->forwards = calls[i].number;
         if (take_events(builder, calls[i].end) != STATUS_OK ||
             (calls[i].outputs != NULL && finish_call(builder, &calls[i]) != STATUS_OK))
             return STATUS_ERROR;

@@ -23,9 +23,9 @@ typedef struct Builder {
     Operands operands;
     size_t number; /* of the event */
     bool in_forward;
-    uint64_t draws_before; /* by earlier calls of forward */
-    unsigned forwards;     /* how often forward has begun */
-    uint64_t draws, initials;
+    unsigned forwards; /* the number of the call of forward that has begun, from 1 */
+    uint64_t draws;    /* of that call */
+    uint64_t initials;
     Table *opaque, *keys, *paths;
     struct {
         Placed *items;

@@ -123,6 +123,8 @@ MUST_USE Status graph_build(Arena *arena, GraphLabels *labels, const json_t *rec
  * empty graph. `trace` is that of the first. */
 typedef struct GraphCall {
     size_t end; /* how many events there are by then */
+    unsigned
+        number; /* grows from call to call; two sides' calls of one number get the same inputs and draws */
     const json_t *outputs, *kept;
 } GraphCall;
 MUST_USE Status graph_build_calls(Arena *arena, GraphLabels *labels, const json_t *recording, Bytes pieces,

@@ -99,8 +99,9 @@ static TermId plain_value(Builder *builder, const Operation *operation, const ch
     bool draw = operation_is_draw(operation);
     if (draw && !builder->in_forward)
         return initial_value(builder, layout);
-    char serial[32];
-    snprintf(serial, sizeof serial, "draw %llu", (unsigned long long)builder->draws);
+    char serial[64];
+    snprintf(serial, sizeof serial, "draw %llu of call %u", (unsigned long long)builder->draws,
+             builder->forwards);
     Text *text = builder_text(builder);
     operation_label(operation, &builder->recording, part, draw ? serial : NULL, layout, text);
     Term draft = builder_draft(builder, TERM_OPERATOR, layout);

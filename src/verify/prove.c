@@ -12,7 +12,9 @@ typedef struct Recordings {
     Recording original, candidate;
     Graphs *graphs; /* of those that could be recorded */
     const RecordInputs *inputs;
-    const char *const *names; /* of the calls */
+    const char *const *names;   /* of the calls */
+    bool missed[SECTION_COUNT]; /* the original's was recorded; the candidate accepts more, and left it out */
+    size_t missed_count;
 } Recordings;
 
 static void recordings_close(Recordings *recordings) {
@@ -110,14 +112,42 @@ static void tell_other_mode(StepState *step, const char *what) {
         step->other_mode_differs = what;
 }
 
-/* What holds of the sample is looked at past it (soundness 11). */
-static void unify_other_call(StepState *step, const Recordings *recordings, SectionKind kind) {
+typedef struct Answers {
+    const RecordInputs *inputs;
+    const Recording *recording;
+} Answers;
+
+static bool was_accepted(const char *name, const void *context) {
+    const Answers *answers = context;
+    for (size_t i = 0; i < SECTION_COUNT; i++)
+        if (text_equal(name, answers->inputs->names[i]))
+            return answers->recording->sections[i].present && answers->recording->sections[i].raised == NULL;
+    return false;
+}
+
+/* Did this side leave the call out, since it accepted others? */
+static bool was_needless(const Recordings *recordings, const Recording *side, SectionKind kind) {
+    const SizeCall *size = record_size(recordings->inputs, kind);
+    const Answers answers = {recordings->inputs, side};
+    return !side->sections[kind].present && size != NULL &&
+           size_call_is_needless(size, was_accepted, &answers);
+}
+
+/* What holds of the sample is looked at past it (soundness 11). `beyond`: a difference is definite there. */
+static void unify_other_call(StepState *step, Recordings *recordings, SectionKind kind, bool beyond) {
     Arena *arena = step->arena;
     const Graphs *graphs = recordings->graphs;
     const Section *original = &recordings->original.sections[kind],
                   *candidate = &recordings->candidate.sections[kind];
-    if (recordings->inputs->trials[kind] == NULL)
-        return; /* there is no such size */
+    if (recordings->inputs->trials[kind] == NULL || was_needless(recordings, &recordings->original, kind))
+        return;
+    if (original->present && original->raised != NULL && !original->too_long)
+        return; /* the original itself doesn't accept it */
+    if (original->present && was_needless(recordings, &recordings->candidate, kind)) {
+        recordings->missed[kind] = true;
+        recordings->missed_count++;
+        return;
+    }
     if (!original->present || !candidate->present || original->too_long || candidate->too_long) {
         step_narrow(
             step, "soundness 11",
@@ -125,8 +155,6 @@ static void unify_other_call(StepState *step, const Recordings *recordings, Sect
                          recordings->names[kind]));
         return;
     }
-    if (original->raised != NULL)
-        return; /* the original itself doesn't accept it */
     const char *mode = step->options->train ? "train" : "eval",
                *other = step->options->train ? "eval" : "train";
     const char *what;
@@ -161,7 +189,7 @@ static void unify_other_call(StepState *step, const Recordings *recordings, Sect
      * numbers are to tell. */
     bool definite = found.difference.kind != DIFFERENCE_UNKNOWN &&
                     found.difference.kind != DIFFERENCE_STRUCTURE && step->result->proof.narrowed_count == 0;
-    if (kind > SECTION_OTHER_MODE && definite)
+    if (beyond && definite)
         step_violation(step, RULE_NUMBERS_DIFFERENT, (Place){0}, step->result->proof.why_not);
 }
 
@@ -259,7 +287,15 @@ static void keep_sample(StepState *step, const Recordings *recordings) {
     step->candidate_graph.trace = &step->candidate_recorded;
 }
 
-static void unify_all(StepState *step, const Recordings *recordings) {
+static void unify_other_calls(StepState *step, Recordings *recordings, const SizePlan *plan) {
+    for (int kind = SECTION_AGAIN; kind < SECTION_COUNT && step->result->proof.proved; kind++) {
+        const size_t place = (size_t)kind - SECTION_SIZES;
+        unify_other_call(step, recordings, (SectionKind)kind,
+                         kind >= SECTION_SIZES && place < plan->count && plan->items[place].beyond);
+    }
+}
+
+static void unify_all(StepState *step, Recordings *recordings) {
     ProofResult *proof = &step->result->proof;
     const Graph *original = &recordings->graphs->original[0], *candidate = &recordings->graphs->candidate[0];
     keep_sample(step, recordings);
@@ -273,13 +309,50 @@ static void unify_all(StepState *step, const Recordings *recordings) {
     }
     proof->proved = true;
     take_bindings(step, &found);
-    for (int kind = SECTION_AGAIN; kind < SECTION_COUNT && proof->proved; kind++)
-        unify_other_call(step, recordings, (SectionKind)kind);
-    const SizeNumbers numbers = sizes_to_try(step->arena, &step->candidate.program, &step->original.program);
-    if (numbers.left_out > 0)
+    const SizePlan *plan = &recordings->inputs->plan;
+    unify_other_calls(step, recordings, plan);
+    if (plan->numbers_left_out > 0)
         step_narrow(step, "soundness 12",
                     arena_printf(step->arena, "%zu numbers of the refactored were not tried as sizes",
-                                 numbers.left_out));
+                                 plan->numbers_left_out));
+    if (plan->sizes_left_out > 0)
+        step_narrow(
+            step, "soundness 11",
+            arena_printf(step->arena, "%zu sizes of the inputs were not varied", plan->sizes_left_out));
+}
+
+/* What runs need not try again. What needs data, or is cut off by us, is not refused. */
+static void note_refused(StepState *step, const Recordings *recordings) {
+    const Recording *original = &recordings->original;
+    if (original->failure.failed)
+        return;
+    step->refused = table_new(step->arena);
+    for (size_t i = SECTION_SIZES; i < SECTION_COUNT; i++) {
+        const Section *section = &original->sections[i];
+        if (section->present && section->raised != NULL && !section->too_long &&
+            !text_starts(section->raised, "NeedsData"))
+            table_put(step->refused, recordings->names[i], TABLE_PRESENT);
+    }
+}
+
+/* The candidate left out what the original made: once more, those alone. */
+static Status look_at_missed(StepState *step, const RecordRequest *original, const RecordRequest *candidate,
+                             const Recordings *before, Error *error) {
+    if (!step->result->proof.proved || before->missed_count == 0)
+        return STATUS_OK;
+    RecordInputs inputs = record_inputs_of(before->inputs, before->missed);
+    RecordRequest theirs = *original, ours = *candidate;
+    theirs.inputs = ours.inputs = &inputs;
+    theirs.describe = ours.describe = theirs.compare_inputs = ours.compare_inputs = false;
+    Recordings recordings;
+    Status status = record_both(step, &theirs, &ours, &recordings, error);
+    if (status == STATUS_OK && (recordings.original.failure.failed || recordings.candidate.failure.failed))
+        step_drop_proof(step, "the two could not be recorded a second time");
+    else if (status == STATUS_OK)
+        unify_other_calls(step, &recordings, &before->inputs->plan);
+    record_inputs_close(&inputs);
+    recordings_close(&recordings);
+    return status;
 }
 
 /* The proof's own weight map, where no other was given: names settle the rest. */
@@ -317,8 +390,12 @@ Status step_prove(StepState *step, bool symbolic, Error *error) {
     proof->attempted = true;
     proof->symbolic = symbolic;
     Status status = record_both(step, &original, &candidate, &recordings, error);
-    if (status == STATUS_OK && could_be_recorded(step, &recordings))
+    if (status == STATUS_OK)
+        note_refused(step, &recordings);
+    if (status == STATUS_OK && could_be_recorded(step, &recordings)) {
         unify_all(step, &recordings);
+        status = look_at_missed(step, &original, &candidate, &recordings, error);
+    }
     step->proof_trace = recordings.candidate.trace;
     map_from_proof(step);
     if (proof->proved && step->other_mode_differs != NULL)
@@ -363,11 +440,15 @@ Status step_prove_alone(StepState *step, bool *proved, Error *error) {
     Recordings recordings;
     proof->attempted = proof->symbolic = true;
     Status status = record_both(step, &original, &candidate, &recordings, error);
+    if (status == STATUS_OK)
+        note_refused(step, &recordings);
     bool recorded = status == STATUS_OK && could_be_recorded(step, &recordings);
     if (recorded && step->composed != NULL)
         status = step->composed->settle_map(step, error);
-    if (recorded && status == STATUS_OK)
+    if (recorded && status == STATUS_OK) {
         unify_all(step, &recordings);
+        status = look_at_missed(step, &original, &candidate, &recordings, error);
+    }
     proof->seconds = seconds_now() - start;
     if (status == STATUS_OK && proof->proved) {
         step->original_trace = recordings.original.trace;

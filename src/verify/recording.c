@@ -3,67 +3,45 @@
 
 #include <string.h>
 
-static const char *const SECTION_NAMES[] = {[SECTION_SAMPLE] = "sample",
-                                            [SECTION_AGAIN] = "second call",
-                                            [SECTION_OTHER_BATCH] = "another batch size",
-                                            [SECTION_OTHER_LENGTH] = "another length",
-                                            [SECTION_OTHER_THIRD] = "another dimension 2",
-                                            [SECTION_OTHER_FOURTH] = "another dimension 3",
-                                            [SECTION_OTHER_MODE] = "other mode",
-                                            [SECTION_LARGE_BATCH] = "a batch size of 4099",
-                                            [SECTION_LARGE_LENGTH] = "a length of 1031",
-                                            [SECTION_LARGE_THIRD] = "a dimension 2 of 1031",
-                                            [SECTION_LARGE_FOURTH] = "a dimension 3 of 1031"};
-
-/* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
- * be compared. */
-static void add_trial(RecordInputs *inputs, size_t *next, json_t *trial, const char *name) {
-    if (trial == NULL)
-        return;
-    inputs->names[*next] = name;
-    inputs->trials[(*next)++] = trial;
-}
-
-/* Sizes around a number that only the candidate has, each alone, and batch and length so that their product
- * is that number (soundness 12). */
-static void add_sizes(RecordInputs *inputs, Arena *arena, const json_t *sample, size_t *next,
-                      int64_t number) {
-    for (size_t dimension = 0; dimension < 2; dimension++)
-        for (int64_t size = number - 1; size <= number + 1; size++)
-            add_trial(
-                inputs, next, sample_with_size(sample, dimension, size),
-                arena_printf(arena, "%s %lld", dimension == 0 ? "batch size" : "length", (long long)size));
-    add_trial(inputs, next, sample_with_product(sample, number),
-              arena_printf(arena, "batch size 1 and length %lld", (long long)number));
-}
+static const char *const SECTION_NAMES[] = {
+    [SECTION_SAMPLE] = "sample", [SECTION_AGAIN] = "second call", [SECTION_OTHER_MODE] = "other mode"};
 
 RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFile *file, bool other_calls) {
     RecordInputs inputs = {.file = file};
-    for (size_t i = 0; i < COUNT_OF(SECTION_NAMES); i++)
+    for (size_t i = 0; i < COUNT_OF(SECTION_NAMES); i++) {
         inputs.names[i] = SECTION_NAMES[i];
-    inputs.trials[SECTION_SAMPLE] = json_incref((json_t *)sample);
+        if (i == SECTION_SAMPLE || other_calls)
+            inputs.trials[i] = json_incref((json_t *)sample);
+    }
     if (!other_calls)
         return inputs;
-    inputs.trials[SECTION_AGAIN] = json_incref((json_t *)sample);
-    inputs.trials[SECTION_OTHER_BATCH] = sample_with_less(sample, 0);
-    inputs.trials[SECTION_OTHER_LENGTH] = sample_with_less(sample, 1);
-    inputs.trials[SECTION_OTHER_THIRD] = sample_with_less(sample, 2);
-    inputs.trials[SECTION_OTHER_FOURTH] = sample_with_less(sample, 3);
-    inputs.trials[SECTION_OTHER_MODE] = json_incref((json_t *)sample);
-    inputs.trials[SECTION_LARGE_BATCH] = sample_with_size(sample, 0, LARGE_BATCH);
-    inputs.trials[SECTION_LARGE_LENGTH] = sample_with_size(sample, 1, LARGE_LENGTH);
-    inputs.trials[SECTION_LARGE_THIRD] = sample_with_size(sample, 2, LARGE_LENGTH);
-    inputs.trials[SECTION_LARGE_FOURTH] = sample_with_size(sample, 3, LARGE_LENGTH);
-    const SizeNumbers numbers = sizes_to_try(step->arena, &step->candidate.program, &step->original.program);
-    size_t next = SECTION_SIZES;
-    for (size_t i = 0; i < numbers.count; i++)
-        add_sizes(&inputs, step->arena, sample, &next, numbers.items[i]);
+    inputs.plan = size_plan(step, sample);
+    for (size_t i = 0; i < inputs.plan.count; i++) {
+        inputs.names[SECTION_SIZES + i] = inputs.plan.items[i].name;
+        inputs.trials[SECTION_SIZES + i] = json_incref(inputs.plan.items[i].sample);
+    }
     return inputs;
+}
+
+RecordInputs record_inputs_of(const RecordInputs *inputs, const bool *sections) {
+    RecordInputs some = {.file = inputs->file};
+    for (size_t i = 0; i < SECTION_COUNT; i++) {
+        some.names[i] = inputs->names[i];
+        if (i == SECTION_SAMPLE || sections[i])
+            some.trials[i] = json_incref(inputs->trials[i]);
+    }
+    return some;
 }
 
 void record_inputs_close(RecordInputs *inputs) {
     for (size_t i = 0; i < SECTION_COUNT; i++)
         json_decref(inputs->trials[i]);
+    size_plan_close(&inputs->plan);
+}
+
+const SizeCall *record_size(const RecordInputs *inputs, SectionKind kind) {
+    const size_t place = (size_t)kind - SECTION_SIZES;
+    return kind >= SECTION_SIZES && place < inputs->plan.count ? &inputs->plan.items[place] : NULL;
 }
 
 static json_t *trials_json(const StepState *step, const RecordInputs *inputs) {
@@ -75,6 +53,11 @@ static json_t *trials_json(const StepState *step, const RecordInputs *inputs) {
         json_t *trial = json_copy(inputs->trials[i]);
         json_object_set_new(trial, "name", json_string(inputs->names[i]));
         json_object_set_new(trial, "mode", json_string(train ? "train" : "eval"));
+        const SizeCall *size = record_size(inputs, (SectionKind)i);
+        if (size != NULL && size->unless != NULL)
+            json_object_set(trial, "unless", size->unless);
+        if (size != NULL && size->only_if != NULL)
+            json_object_set_new(trial, "only_if", json_string(size->only_if));
         json_array_append_new(list, trial);
     }
     return list;
@@ -112,6 +95,7 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
                            .call = recording->call_count};
         recording->calls[recording->call_count++] =
             (GraphCall){.end = (size_t)end,
+                        .number = (unsigned)kind,
                         .outputs = raised == NULL ? json_object_get(json, "outputs") : NULL,
                         .kept = json_object_get(json, "kept")};
         return STATUS_OK;

@@ -3,23 +3,15 @@
 #define PLUMBLINE_RECORDING_H
 
 #include "graph.h"
-#include "step_state.h"
+#include "size_plan.h"
 
 /* One call of forward; all of a recording happen in one process, in this order. */
 typedef enum SectionKind {
     SECTION_SAMPLE,
-    SECTION_AGAIN, /* the sample once more */
-    SECTION_OTHER_BATCH,
-    SECTION_OTHER_LENGTH,
-    SECTION_OTHER_THIRD,  /* the third dimension: the height of images, the length of heads */
-    SECTION_OTHER_FOURTH, /* the width of images */
-    SECTION_OTHER_MODE,   /* train where the sample was eval, and the reverse */
-    SECTION_LARGE_BATCH,  /* far beyond the sample's: what a branch on sizes would change shows there */
-    SECTION_LARGE_LENGTH,
-    SECTION_LARGE_THIRD,
-    SECTION_LARGE_FOURTH,
-    SECTION_SIZES, /* the first of those at sizes around the numbers that only the candidate compares with */
-    SECTION_COUNT = SECTION_SIZES + 7 * MOST_SIZE_NUMBERS
+    SECTION_AGAIN,      /* the sample once more */
+    SECTION_OTHER_MODE, /* train where the sample was eval, and the reverse */
+    SECTION_SIZES,      /* the first of the plan's */
+    SECTION_COUNT = SECTION_SIZES + MOST_SIZE_CALLS
 } SectionKind;
 
 typedef struct Section {
@@ -41,14 +33,18 @@ typedef struct Recording {
     double seconds;
 } Recording;
 
-/* The inputs of recordings: what is asked for is NULL in places where the sample has no such size. */
+/* The inputs of recordings: NULL in places that are not asked for. */
 typedef struct RecordInputs {
     json_t *trials[SECTION_COUNT];    /* owned; {"args", "kwargs", "tensors"} */
-    const char *names[SECTION_COUNT]; /* "another batch size", "batch size 65" */
-    MemoryFile *file;                 /* sealed; borrowed */
+    const char *names[SECTION_COUNT]; /* "second call", "a length of 1031" */
+    SizePlan plan;
+    MemoryFile *file; /* sealed; borrowed */
 } RecordInputs;
 RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFile *file, bool other_calls);
+/* Those of `sections` alone, after the sample, whatever else the original accepts. */
+RecordInputs record_inputs_of(const RecordInputs *inputs, const bool *sections);
 void record_inputs_close(RecordInputs *inputs);
+const SizeCall *record_size(const RecordInputs *inputs, SectionKind kind); /* NULL: not at another size */
 
 /* The program's own inputs, on shapes alone where it can be. `description` gets trials, inputs and init
  * arguments. */

@@ -1,4 +1,5 @@
 /* Trials at other sizes than the sample's (soundness 11 and 12), of a step that nothing proves. */
+#include "size_plan.h"
 #include "trials_parts.h"
 
 #include <math.h>
@@ -7,34 +8,13 @@
  * what the sample's run is made of, not by its time: what is tried must not hang on the machine. */
 static const double most_bytes = 128 << 20, most_calls = 250000, most_timeout = 30;
 
-typedef struct SizeTrial {
-    TrialKind kind;
-    const char *sizes;
-    json_t *sample; /* owned */
-} SizeTrial;
-
 typedef struct SizeTrials {
-    SizeTrial *items;
-    size_t count, capacity;
+    Trials *trials;
+    SizePlan plan;
+    bool *too_large; /* of the plan's calls: it would take long, or much memory */
 } SizeTrials;
 
-static void add(SizeTrials *list, Arena *arena, TrialKind kind, json_t *sample, const char *sizes) {
-    if (sample != NULL)
-        *(SizeTrial *)ARENA_PUSH(arena, list) = (SizeTrial){kind, sizes, sample};
-}
-
 /* ---- What a large size would take ------------------------------------------------------------ */
-
-static json_int_t size_in(const json_t *sample, size_t dimension) {
-    const json_t *tensors = json_object_get(sample, "tensors");
-    json_int_t size = 0;
-    for (size_t i = 0; i < json_array_size(tensors); i++) {
-        const json_t *shape = json_object_get(json_array_get(tensors, i), "shape");
-        if (json_array_size(shape) > dimension && json_integer_value(json_array_get(shape, dimension)) > size)
-            size = json_integer_value(json_array_get(shape, dimension));
-    }
-    return size;
-}
 
 /* A tensor grows with the batch as that does; with the length at most by its square, where two of its
  * dimensions are multiples of it. */
@@ -55,91 +35,31 @@ static double bytes_at(const Trace *trace, size_t dimension, int64_t from, doubl
     return bytes;
 }
 
-static bool is_affordable(const StepState *step, size_t dimension, const json_t *sample,
-                          const json_t *trial) {
+static bool is_affordable(const StepState *step, const SizeCall *call) {
     const Trace *const sides[] = {&step->original_trace, &step->candidate_trace};
-    const int64_t from = size_in(sample, dimension);
-    const double growth = from > 0 ? (double)size_in(trial, dimension) / (double)from : INFINITY;
-    bool affordable = step->has_traces && from > 0;
+    const double growth = (double)call->to / (double)call->from;
+    bool affordable = step->has_traces;
     for (size_t i = 0; i < COUNT_OF(sides) && affordable; i++)
         affordable = (double)sides[i]->call_count * growth <= most_calls &&
-                     bytes_at(sides[i], dimension, from, growth) <= most_bytes;
-    return affordable;
+                     bytes_at(sides[i], call->dimension, call->from, growth) <= most_bytes;
+    return affordable || growth <= 2;
 }
 
-/* ---- All of them ----------------------------------------------------------------------------- */
-
-/* `dimension`: the one that grows. */
-static void add_larger(const Trials *trials, SizeTrials *list, const json_t *sample, size_t dimension,
-                       json_t *trial, const char *sizes) {
-    StepState *step = trials->step;
-    if (trial == NULL || is_affordable(step, dimension, sample, trial)) {
-        add(list, step->arena, TRIAL_OTHER_SIZES, trial, sizes);
-        return;
-    }
-    json_decref(trial);
-    if (!step->result->proof.proved) /* else the graphs were held against each other there */
-        step_narrow(
-            step, "soundness 12",
-            arena_printf(step->arena, "%s is not tried: a run would take long, or much memory", sizes));
-}
-
-static void add_size(const Trials *trials, SizeTrials *list, const json_t *sample, size_t dimension,
-                     int64_t size) {
-    static const char *const names[] = {"batch", "length", "dimension 2", "dimension 3"};
-    add_larger(trials, list, sample, dimension, sample_with_size(sample, dimension, size),
-               arena_printf(trials->step->arena, "a %s of %lld", names[dimension], (long long)size));
-}
-
-/* Where x.shape[0] == 30, x.shape[0] * x.shape[1] == 30 and x[:, 30:] would show. */
-static void add_number(const Trials *trials, SizeTrials *list, const json_t *sample, int64_t number) {
-    for (size_t dimension = 0; dimension < 2; dimension++)
-        for (int64_t size = number; size <= number + 1; size++)
-            add_size(trials, list, sample, dimension, size);
-    add_larger(trials, list, sample, 1, sample_with_product(sample, number),
-               arena_printf(trials->step->arena, "a batch of 1 and a length of %lld", (long long)number));
-}
-
-/* One less; of one, two. */
-static void add_other(SizeTrials *list, Arena *arena, TrialKind kind, const json_t *sample, size_t dimension,
-                      const char *sizes) {
-    json_t *less = sample_with_less(sample, dimension);
-    add(list, arena, kind, less != NULL ? less : sample_with_size(sample, dimension, 2), sizes);
-}
-
-static SizeTrials sizes_of(const Trials *trials, const json_t *sample) {
-    StepState *step = trials->step;
-    SizeTrials list = {0};
-    add_other(&list, step->arena, TRIAL_OTHER_BATCH, sample, 0, NULL);
-    add_other(&list, step->arena, TRIAL_OTHER_LENGTH, sample, 1, NULL);
-    add_other(&list, step->arena, TRIAL_OTHER_SIZES, sample, 2, "another dimension 2");
-    add_other(&list, step->arena, TRIAL_OTHER_SIZES, sample, 3, "another dimension 3");
-    add_size(trials, &list, sample, 0, LARGE_BATCH);
-    add_size(trials, &list, sample, 1, LARGE_LENGTH);
-    add_size(trials, &list, sample, 2, LARGE_LENGTH);
-    add_size(trials, &list, sample, 3, LARGE_LENGTH);
-    const SizeNumbers numbers = sizes_to_try(step->arena, &step->candidate.program, &step->original.program);
-    for (size_t i = 0; i < numbers.count; i++)
-        add_number(trials, &list, sample, numbers.items[i]);
-    if (numbers.left_out > 0 && !step->result->proof.proved)
-        step_narrow(step, "soundness 12",
-                    arena_printf(step->arena, "%zu numbers of the refactored are not tried as sizes",
-                                 numbers.left_out));
-    return list;
-}
+/* ---- A group of them ------------------------------------------------------------------------- */
 
 static bool was_killed(const CellFailure *failure) {
     return failure->failed && !failure->raised;
 }
 
 /* Several at once, in one cell a side. `*judged`: how many of them; not all where the first fails. */
-static Status run_group(Trials *trials, const SizeTrial *group, size_t count, size_t *judged, Error *error) {
+static Status run_group(Trials *trials, const SizeCall *const *group, size_t count, size_t *judged,
+                        Error *error) {
     StepState *step = trials->step;
     PairRequest requests[1 + MOST_THEN];
     Pair pairs[1 + MOST_THEN] = {0};
     for (size_t i = 0; i < count; i++)
         requests[i] = (PairRequest){.seed = step->options->seed,
-                                    .trial = group[i].sample,
+                                    .trial = group[i]->sample,
                                     .weights = step->weights,
                                     .inputs = step->original_description.inputs};
     Status status = pairs_run(step, requests, count, pairs, error);
@@ -152,11 +72,77 @@ static Status run_group(Trials *trials, const SizeTrial *group, size_t count, si
         count = 1;
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = trial_judge(trials, &requests[i], group[i].kind, group[i].sizes, &pairs[i], error);
+        status = trial_judge(trials, &requests[i], group[i]->kind,
+                             group[i]->kind == TRIAL_OTHER_SIZES ? group[i]->name : NULL, &pairs[i], error);
     *judged = count;
     for (size_t i = 0; i < 1 + MOST_THEN; i++)
         pair_close(&pairs[i]);
     return status;
+}
+
+static bool all_pass(const Trials *trials) {
+    for (size_t i = 0; i < trials->list.count; i++)
+        if (!trials->list.items[i].pass)
+            return false;
+    return true;
+}
+
+static Status run_groups(Trials *trials, const SizeCall *const *calls, size_t count, Error *error) {
+    Status status = STATUS_OK;
+    for (size_t i = 0, judged; i < count && status == STATUS_OK && all_pass(trials); i += judged)
+        status = run_group(trials, calls + i, count - i < 1 + MOST_THEN ? count - i : 1 + MOST_THEN, &judged,
+                           error);
+    return status;
+}
+
+/* ---- All of them ----------------------------------------------------------------------------- */
+
+/* The original ran on it, and the refactored was held against it. */
+static bool was_accepted(const char *name, const void *context) {
+    const Trials *trials = context;
+    for (size_t i = 0; i < trials->list.count; i++)
+        if (text_equal(name, trial_name(&trials->list.items[i])))
+            return trials->list.items[i].why_not == NULL;
+    return false;
+}
+
+static Status run_wave(SizeTrials *sizes, unsigned wave, Error *error) {
+    const StepState *step = sizes->trials->step;
+    const SizePlan *plan = &sizes->plan;
+    const SizeCall **calls = ARENA_ARRAY(step->arena, const SizeCall *, plan->count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const SizeCall *call = &plan->items[i];
+        const bool refused = step->refused != NULL && table_has(step->refused, call->name);
+        if (call->wave != wave || !call->numbers || refused ||
+            size_call_is_needless(call, was_accepted, sizes->trials))
+            continue;
+        sizes->too_large[i] = !is_affordable(step, call);
+        if (!sizes->too_large[i])
+            calls[count++] = call;
+    }
+    return run_groups(sizes->trials, calls, count, error);
+}
+
+/* Of what is proved, the graphs were held against each other there. What the original refuses near the
+ * sample's size is not missed far from it. */
+static void tell_left_out(const SizeTrials *sizes) {
+    StepState *step = sizes->trials->step;
+    for (size_t i = 0; i < sizes->plan.count; i++) {
+        const SizeCall *call = &sizes->plan.items[i];
+        if (sizes->too_large[i] && (call->nearest == NULL || was_accepted(call->nearest, sizes->trials)))
+            step_narrow(step, "soundness 12",
+                        arena_printf(step->arena, "%s is not tried: a run would take long, or much memory",
+                                     call->name));
+    }
+    if (sizes->plan.numbers_left_out > 0)
+        step_narrow(step, "soundness 12",
+                    arena_printf(step->arena, "%zu numbers of the refactored are not tried as sizes",
+                                 sizes->plan.numbers_left_out));
+    if (sizes->plan.sizes_left_out > 0)
+        step_narrow(
+            step, "soundness 11",
+            arena_printf(step->arena, "%zu sizes of the inputs are not varied", sizes->plan.sizes_left_out));
 }
 
 /* What is only tested holds for the sizes at which both sides ran and agreed. */
@@ -174,23 +160,19 @@ static void tell_sizes(const Trials *trials) {
 
 Status trials_run_sizes(Trials *trials, const json_t *sample, Error *error) {
     StepState *step = trials->step;
-    const SizeTrials list = sizes_of(trials, sample);
+    SizeTrials sizes = {.trials = trials, .plan = size_plan(step, sample)};
+    sizes.too_large = ARENA_ARRAY(step->arena, bool, sizes.plan.count + 1);
     const double timeout = step->settings.timeout;
     if (timeout == 0 || timeout > most_timeout)
         step->settings.timeout = most_timeout;
     Status status = STATUS_OK;
-    bool pass = true;
-    for (size_t i = 0, judged; i < list.count && status == STATUS_OK && pass; i += judged) {
-        const size_t left = list.count - i;
-        status =
-            run_group(trials, list.items + i, left < 1 + MOST_THEN ? left : 1 + MOST_THEN, &judged, error);
-        for (size_t t = 0; t < trials->list.count; t++)
-            pass = pass && trials->list.items[t].pass;
-    }
+    for (unsigned wave = 0; wave < SIZE_WAVES && status == STATUS_OK && all_pass(trials); wave++)
+        status = run_wave(&sizes, wave, error);
     step->settings.timeout = timeout;
-    if (status == STATUS_OK && pass && !step->result->proof.proved)
+    if (status == STATUS_OK && all_pass(trials) && !step->result->proof.proved) {
+        tell_left_out(&sizes);
         tell_sizes(trials);
-    for (size_t i = 0; i < list.count; i++)
-        json_decref(list.items[i].sample);
+    }
+    size_plan_close(&sizes.plan);
     return status;
 }

@@ -42,7 +42,9 @@ struct StepState {
     bool looked_for_departure;       /* once a step is enough */
     bool too_long;                   /* a side makes more calls than a recording holds */
     const ComposedProgram *composed; /* NULL: options->refactored is the candidate */
-    bool recorded; /* what follows holds: of the sample's call, the last that was recorded */
+    Table *refused; /* names of calls at other sizes that raise in the original on shapes alone; NULL: not
+                       known */
+    bool recorded;  /* what follows holds: of the sample's call, the last that was recorded */
     Trace original_recorded, candidate_recorded;
     Graph original_graph, candidate_graph;
 };
@@ -88,22 +90,6 @@ MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t s
  * may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
                                MemoryFile **file, Error *error);
-/* The sample with one less along a dimension (0: batch, 1: length) of the first tensor that may vary there,
- * and of all that have its size: a new reference, or NULL if none may, or there is but one. */
-json_t *sample_with_less(const json_t *sample, size_t dimension);
-json_t *sample_with_size(const json_t *sample, size_t dimension, int64_t size);
-json_t *sample_with_product(const json_t *sample, int64_t product); /* a batch of 1, and that length */
-/* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
- * be compared. */
-enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031 };
-/* Numbers of the candidate's comparisons, bounds and arithmetic that the original has in none of its own:
- * what the candidate may take another way for. */
-enum { MOST_SIZE_NUMBERS = 6 };
-typedef struct SizeNumbers {
-    int64_t items[MOST_SIZE_NUMBERS];
-    size_t count, left_out; /* there are more than can be tried */
-} SizeNumbers;
-SizeNumbers sizes_to_try(Arena *arena, const Program *candidate, const Program *original);
 /* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */

@@ -1,0 +1,107 @@
+/* Numbers that a program compares, cuts and computes with. */
+#include "size_plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { LARGEST_COMPARED = 1 << 20 };
+
+typedef struct Numbers {
+    Arena *arena;
+    int64_t *items;
+    size_t count, capacity;
+} Numbers;
+
+static bool has_number(const Numbers *numbers, int64_t value) {
+    for (size_t i = 0; i < numbers->count; i++)
+        if (numbers->items[i] == value)
+            return true;
+    return false;
+}
+
+/* 30, 3e1, 5 * 6, 2 ** 5 - 2; NaN: no number, or one of what is not written there. */
+static double constant_number(const Node *node) {
+    const Node *op = node_child(node, FIELD_op), *left = node_child(node, FIELD_left),
+               *right = node_child(node, FIELD_right);
+    char *end = "";
+    if (node->kind == NODE_Constant && node->text != NULL &&
+        (node->constant == CONSTANT_INT || node->constant == CONSTANT_FLOAT)) {
+        const double value = strtod(node->text, &end);
+        return *end == '\0' ? value : NAN;
+    }
+    if (node->kind != NODE_BinOp || op == NULL || left == NULL || right == NULL)
+        return NAN;
+    const double a = constant_number(left), b = constant_number(right);
+    switch (op->kind) {
+    case NODE_Add: return a + b;
+    case NODE_Sub: return a - b;
+    case NODE_Mult: return a * b;
+    case NODE_Pow: return pow(a, b);
+    case NODE_Div: return a / b;
+    case NODE_FloorDiv: return floor(a / b);
+    default: return NAN;
+    }
+}
+
+static bool take_number(const Node *node, void *context) {
+    Numbers *numbers = context;
+    const double value = constant_number(node);
+    if (value >= 2 && value <= LARGEST_COMPARED && value == floor(value) &&
+        !has_number(numbers, (int64_t)value))
+        *(int64_t *)ARENA_PUSH(numbers->arena, numbers) = (int64_t)value;
+    return isnan(value);
+}
+
+/* Functions to which no size of an input goes. */
+static bool is_aside(const Node *node) {
+    static const char *const aside[] = {"__init__", "get_inputs", "get_init_inputs", "get_input_kwargs",
+                                        "run_tests"};
+    return node->kind == NODE_FunctionDef && text_among(node_text(node, FIELD_name), aside, COUNT_OF(aside));
+}
+
+/* What takes a number for a bound, torch's and Python's own. */
+static bool calls_with_bound(const Node *node) {
+    static const char *const names[] = {"min",   "max",          "range",  "islice", "split",
+                                        "chunk", "tensor_split", "narrow", "tril",   "triu",
+                                        "roll",  "unfold",       "select", "topk",   "index_select",
+                                        "pad",   "diagonal",     "hsplit", "vsplit", "dsplit"};
+    const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
+    const char *name =
+        func == NULL ? NULL : node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id);
+    return name != NULL && text_among(name, names, COUNT_OF(names));
+}
+
+/* Comparisons, bounds and arithmetic, and numbers behind names: anything that may take another way for it. */
+static bool take_comparison(const Node *node, void *context) {
+    const Node *value = node_child(node, FIELD_value);
+    const bool named = (node->kind == NODE_Assign || node->kind == NODE_AnnAssign) && value != NULL &&
+                       value->kind == NODE_Constant;
+    const bool compares = node->kind == NODE_Compare || node->kind == NODE_Slice ||
+                          node->kind == NODE_BinOp || named || calls_with_bound(node);
+    if (is_aside(node))
+        return false;
+    if (compares)
+        node_walk(node, take_number, context);
+    return !compares;
+}
+
+static Numbers numbers_of(Arena *arena, const Program *program) {
+    Numbers numbers = {.arena = arena};
+    for (size_t i = 0; i < program->count; i++)
+        node_walk(program->items[i]->tree.module, take_comparison, &numbers);
+    return numbers;
+}
+
+SizeNumbers sizes_to_try(Arena *arena, const Program *candidate, const Program *original) {
+    const Numbers theirs = numbers_of(arena, original), ours = numbers_of(arena, candidate);
+    SizeNumbers numbers = {0};
+    for (size_t i = 0; i < ours.count; i++) {
+        if (has_number(&theirs, ours.items[i]))
+            continue;
+        if (numbers.count < COUNT_OF(numbers.items))
+            numbers.items[numbers.count++] = ours.items[i];
+        else
+            numbers.left_out++;
+    }
+    return numbers;
+}
