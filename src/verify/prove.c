@@ -316,9 +316,10 @@ static void unify_all(StepState *step, Recordings *recordings) {
                     arena_printf(step->arena, "%zu numbers of the refactored were not tried as sizes",
                                  plan->numbers_left_out));
     if (plan->sizes_left_out > 0)
-        step_narrow(
-            step, "soundness 11",
-            arena_printf(step->arena, "%zu sizes of the inputs were not varied", plan->sizes_left_out));
+        step_narrow(step, "soundness 11",
+                    arena_printf(step->arena,
+                                 "%zu other sizes of the inputs were not tried: they are many, or very large",
+                                 plan->sizes_left_out));
 }
 
 /* What runs need not try again. What needs data, or is cut off by us, is not refused. */

@@ -5,7 +5,7 @@
 
 /* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
  * be compared. */
-enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031 };
+enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031, MOST_ELEMENTS = 1 << 26 };
 
 static const size_t EVERYWHERE = SIZE_MAX;
 
@@ -49,6 +49,11 @@ static size_t rank_of(const json_t *tensor) {
     return json_array_size(json_object_get(tensor, "shape"));
 }
 
+static bool is_floating(const json_t *tensor) {
+    const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
+    return dtype != NULL && strstr(dtype, "float") != NULL;
+}
+
 static size_t largest_rank(const json_t *tensors) {
     size_t rank = 0;
     for (size_t i = 0; i < json_array_size(tensors); i++)
@@ -73,9 +78,7 @@ static void add_change(Changes *changes, size_t dimension, int64_t from) {
 
 /* The last dimension of numbers is seldom a length, but of images. */
 static bool may_be_first(const json_t *tensor, size_t dimension) {
-    const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
-    const bool numbers = dtype != NULL && strstr(dtype, "float") != NULL;
-    return dimension == 0 || !numbers || rank_of(tensor) > dimension + 1 || rank_of(tensor) > 3;
+    return dimension == 0 || !is_floating(tensor) || rank_of(tensor) > dimension + 1 || rank_of(tensor) > 3;
 }
 
 static void add_dimension(Changes *changes, const json_t *tensors, size_t dimension) {
@@ -136,6 +139,20 @@ static json_t *changed(const json_t *sample, const Change *change, int64_t to) {
             lay_out_anew(tensor);
     }
     return other;
+}
+
+/* Integers and booleans have their elements in recordings too. */
+static bool is_too_large(const json_t *sample) {
+    const json_t *tensors = json_object_get(sample, "tensors");
+    bool large = false;
+    for (size_t i = 0; i < json_array_size(tensors); i++) {
+        const json_t *tensor = json_array_get(tensors, i);
+        double elements = is_floating(tensor) ? 0 : 1;
+        for (size_t dimension = 0; dimension < rank_of(tensor); dimension++)
+            elements *= (double)size_of(tensor, dimension);
+        large = large || elements > MOST_ELEMENTS;
+    }
+    return large;
 }
 
 static int64_t size_in(Round round, const Change *change, int64_t number) {
@@ -264,6 +281,12 @@ static void add_call(Planner *planner, Change *change, Round round, int64_t numb
         change->asked[round] = found->name;
         return;
     }
+    json_t *sample = changed(planner->sample, change, to);
+    if (is_too_large(sample)) {
+        planner->plan.sizes_left_out++;
+        json_decref(sample);
+        return;
+    }
     const Round told = is_batch_of_one(change) && round == ROUND_MORE ? ROUND_OTHER : round;
     SizeCall *call = ARENA_PUSH(planner->arena, &planner->plan);
     *call = (SizeCall){
@@ -273,11 +296,12 @@ static void add_call(Planner *planner, Change *change, Round round, int64_t numb
         .dimension = change->dimension,
         .from = change->from,
         .to = to,
-        .sample = changed(planner->sample, change, to),
+        .sample = sample,
         .unless = unless_of(&planner->changes, change, round),
         .only_if = round == ROUND_MORE && change->dimension != EVERYWHERE ? change->asked[ROUND_OTHER] : NULL,
         .wave = wave_of(change, told),
         .beyond = round != ROUND_OTHER,
+        .near = round != ROUND_LARGE && round != ROUND_NUMBER,
         .numbers = numbers};
     change->asked[round] = call->name;
 }
@@ -333,7 +357,7 @@ SizePlan size_plan(const StepState *step, const json_t *sample) {
         add_product(&planner, numbers.items[i]);
     }
     planner.plan.numbers_left_out = numbers.left_out;
-    planner.plan.sizes_left_out = planner.changes.left_out;
+    planner.plan.sizes_left_out += planner.changes.left_out;
     return planner.plan;
 }
 

@@ -25,6 +25,7 @@ typedef struct SizeCall {
     const char *only_if; /* the original accepts this one; NULL: in any case */
     unsigned wave;       /* of runs: none of the first is needless */
     bool beyond;         /* what differs there is a finding: runs would not always show it */
+    bool near;           /* no run of it is much larger than the sample's */
     bool numbers;        /* runs are asked for it too, not recordings alone */
 } SizeCall;
 

@@ -42,7 +42,7 @@ static bool is_affordable(const StepState *step, const SizeCall *call) {
     for (size_t i = 0; i < COUNT_OF(sides) && affordable; i++)
         affordable = (double)sides[i]->call_count * growth <= most_calls &&
                      bytes_at(sides[i], call->dimension, call->from, growth) <= most_bytes;
-    return affordable || growth <= 2;
+    return affordable || call->near;
 }
 
 /* ---- A group of them ------------------------------------------------------------------------- */
@@ -124,13 +124,15 @@ static Status run_wave(SizeTrials *sizes, unsigned wave, Error *error) {
     return run_groups(sizes->trials, calls, count, error);
 }
 
-/* Of what is proved, the graphs were held against each other there. What the original refuses near the
- * sample's size is not missed far from it. */
+/* Of what is proved, the graphs were held against each other there. Where no recording tells what the
+ * original refuses, what it refuses near the sample's size is not missed far from it. */
 static void tell_left_out(const SizeTrials *sizes) {
     StepState *step = sizes->trials->step;
     for (size_t i = 0; i < sizes->plan.count; i++) {
         const SizeCall *call = &sizes->plan.items[i];
-        if (sizes->too_large[i] && (call->nearest == NULL || was_accepted(call->nearest, sizes->trials)))
+        const bool missed =
+            step->refused != NULL || call->nearest == NULL || was_accepted(call->nearest, sizes->trials);
+        if (sizes->too_large[i] && missed)
             step_narrow(step, "soundness 12",
                         arena_printf(step->arena, "%s is not tried: a run would take long, or much memory",
                                      call->name));
@@ -140,9 +142,10 @@ static void tell_left_out(const SizeTrials *sizes) {
                     arena_printf(step->arena, "%zu numbers of the refactored are not tried as sizes",
                                  sizes->plan.numbers_left_out));
     if (sizes->plan.sizes_left_out > 0)
-        step_narrow(
-            step, "soundness 11",
-            arena_printf(step->arena, "%zu sizes of the inputs are not varied", sizes->plan.sizes_left_out));
+        step_narrow(step, "soundness 11",
+                    arena_printf(step->arena,
+                                 "%zu other sizes of the inputs are not tried: they are many, or very large",
+                                 sizes->plan.sizes_left_out));
 }
 
 /* What is only tested holds for the sizes at which both sides ran and agreed. */

@@ -156,6 +156,18 @@ static void test_too_many(void **state) {
     planned_close(&planned);
 }
 
+static void test_very_large(void **state) {
+    (void)state;
+    const Input inputs[] = {{"torch.bool", 4, {8, 16, 512, 512}}};
+    Planned planned = PLAN_OF(inputs);
+    assert_non_null(find(&planned, "a dimension 2 of 1024"));
+    assert_null(find(&planned, "a batch of 4099"));
+    assert_null(find(&planned, "a size of 1031 for every 512"));
+    assert_false(is_needless(&planned, "a batch of 9", "another batch size|"));
+    assert_true(planned.plan.sizes_left_out > 0);
+    planned_close(&planned);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_size_of_a_dimension),
@@ -164,6 +176,7 @@ int main(void) {
         cmocka_unit_test(test_what_large_sizes_make_needless),
         cmocka_unit_test(test_one_and_very_many),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_very_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
