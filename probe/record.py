@@ -11,6 +11,7 @@ from . import shapes, state, values
 from .describe import Loaded, argument_names, constructions, describe_state, expected_shape, forward_arguments, own_inputs
 from .failure import Progress
 from .memory import TensorReader, TensorWriter, dtype_of, read_all
+from .leftovers import Leftovers
 from .pieces import Pieces, TooLong
 from .recorder import NeedsData, Recorder
 from .registry import FileRegistry
@@ -102,6 +103,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     sections: List[Dict[str, Any]] = []
     trace: Optional[Dict[str, Any]] = None
     lengths = Lengths(work["trials"][0])
+    leftovers = Leftovers(model)
     for trial in work["trials"]:
         if is_needless(trial, sections):
             continue
@@ -113,7 +115,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
             if lengths.expected(trial, sections[0]["end"]) > most:
                 continue  # a loop over time steps, for one
             recorder.most_events = min(MOST_TOGETHER, before + most)
-        section, report = record_call(loaded, tracer, recorder, work, trial, files.get("inputs"), not sections)
+        section, report = record_call(loaded, tracer, recorder, leftovers, work, trial, files.get("inputs"), not sections)
         sections.append(section)
         if section["raised"] is None:
             lengths.note(trial, section["end"] - before)
@@ -183,8 +185,8 @@ def make_recorder(tracer: Tracer, symbolic: bool) -> Recorder:
     return recorder
 
 
-def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, work: Dict[str, Any], trial: Dict[str, Any],
-                descriptor: Optional[int], first: bool) -> Tuple[Dict[str, Any], Optional[Dict[str, Any]]]:
+def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, leftovers: Leftovers, work: Dict[str, Any],
+                trial: Dict[str, Any], descriptor: Optional[int], first: bool) -> Tuple[Dict[str, Any], Optional[Dict[str, Any]]]:
     """One call of forward. The first must not fail, and is traced; the others go by what the first has left."""
     model = loaded.model
     tensors = input_tensors(trial["tensors"], descriptor, work["symbolic"])
@@ -198,6 +200,7 @@ def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, work: Dict[s
         tracer.passing = True
     section: Dict[str, Any] = {"name": trial["name"], "raised": None}
     outputs = None
+    leftovers.begin(arguments, keywords)
     try:
         with slow_path(model), traced(tracer, 1):
             outputs = model(*arguments, **keywords)
@@ -206,10 +209,16 @@ def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, work: Dict[s
             raise
         section["raised"] = clean("%s: %s" % (type(cause).__name__, cause))[:500]
         section["too_long"] = isinstance(cause, TooLong)
-    left = kept.left() if section["raised"] is None else []
-    section.update(recorder.section(outputs, left))
+    left, given = (kept.left(), leftovers.given()) if section["raised"] is None else ([], [])
+    section.update(recorder.section(outputs, left + given))
+    if section["raised"] is None:
+        section["changed"] = leftovers.changed(not first and is_same(trial, work["trials"][0]))
     report = tracer.report(arguments, keywords, outputs, left) if first else None
     return section, report
+
+
+def is_same(trial: Dict[str, Any], other: Dict[str, Any]) -> bool:
+    return trial["tensors"] == other["tensors"] and trial["mode"] == other["mode"]
 
 
 def no_call() -> int:

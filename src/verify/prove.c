@@ -85,6 +85,24 @@ static void take_bindings(StepState *step, const Unification *found) {
 
 /* ---- One call of forward ------------------------------------------------------------------- */
 
+/* A part of a parameter is no parameter of a graph: steps with such are tested. */
+static const char *bound_against_map(StepState *step) {
+    const ProofResult *proof = &step->result->proof;
+    for (size_t i = 0; step->has_map && i < step->map.count; i++) {
+        const MapEntry *entry = &step->map.items[i];
+        bool parts = false;
+        for (size_t j = 0; j < entry->target_count; j++)
+            parts = parts || entry->targets[j].is_slice || entry->targets[j].transpose;
+        for (size_t j = 0; parts && j < proof->binding_count; j++)
+            if (text_equal(proof->bindings[j].original, entry->key))
+                return arena_printf(
+                    step->arena,
+                    "the map gives %s in parts or transposed, and %s is computed with as a whole", entry->key,
+                    proof->bindings[j].refactored);
+    }
+    return NULL;
+}
+
 static BindingRules rules_of(StepState *step) {
     size_t count = 0;
     for (size_t i = 0; step->has_map && i < step->map.count; i++)
@@ -96,7 +114,7 @@ static BindingRules rules_of(StepState *step) {
         const MapEntry *entry = &step->map.items[i];
         for (size_t j = 0; j < entry->target_count; j++) {
             if (entry->targets[j].is_slice || entry->targets[j].transpose)
-                continue; /* a part is no parameter of a graph: such steps are tested */
+                continue;
             originals[rules.count] = entry->key;
             candidates[rules.count++] = entry->targets[j].key;
         }
@@ -123,6 +141,35 @@ static bool was_accepted(const char *name, const void *context) {
         if (text_equal(name, answers->inputs->names[i]))
             return answers->recording->sections[i].present && answers->recording->sections[i].raised == NULL;
     return false;
+}
+
+static const char *names_of(Arena *arena, const Section *section) {
+    enum { MOST_NAMED = 3 };
+    Text text = text_new(arena);
+    for (size_t i = 0; i < section->changed_count && i < MOST_NAMED; i++)
+        text_printf(&text, "%s%s", i > 0 ? ", " : "", section->changed[i]);
+    if (section->changed_count > MOST_NAMED)
+        text_printf(&text, " and %zu more", section->changed_count - MOST_NAMED);
+    return text.data;
+}
+
+/* What forward leaves in Python is no value of the graph (soundness 3 and 21). */
+static void judge_leftovers(StepState *step, const Recordings *recordings, SectionKind kind) {
+    const Section *original = &recordings->original.sections[kind],
+                  *candidate = &recordings->candidate.sections[kind];
+    const char *when = kind == SECTION_SAMPLE ? "forward" : "a second call on the same inputs";
+    if (candidate->changed_count > 0 && original->changed_count == 0)
+        step_violation(step, RULE_NUMBERS_STATE, (Place){0},
+                       arena_printf(step->arena, "%s changes %s, and nothing of that kind in the original",
+                                    when, names_of(step->arena, candidate)));
+    else if (original->changed_count > 0)
+        step_narrow(
+            step, "soundness 21",
+            arena_printf(step->arena, "these calls only: %s changes %s in the original, which is not %s",
+                         when, names_of(step->arena, original),
+                         candidate->changed_count > 0
+                             ? arena_printf(step->arena, "compared with %s", names_of(step->arena, candidate))
+                             : "kept here"));
 }
 
 /* Did this side leave the call out, since it accepted others? */
@@ -299,6 +346,8 @@ static void unify_all(StepState *step, Recordings *recordings) {
     ProofResult *proof = &step->result->proof;
     const Graph *original = &recordings->graphs->original[0], *candidate = &recordings->graphs->candidate[0];
     keep_sample(step, recordings);
+    judge_leftovers(step, recordings, SECTION_SAMPLE);
+    judge_leftovers(step, recordings, SECTION_AGAIN);
     const BindingRules rules = rules_of(step);
     const Unification found = graph_unify(step->arena, original, candidate, &rules);
     proof->operators = original->event_count;
@@ -309,6 +358,9 @@ static void unify_all(StepState *step, Recordings *recordings) {
     }
     proof->proved = true;
     take_bindings(step, &found);
+    const char *against = bound_against_map(step);
+    if (against != NULL)
+        step_drop_proof(step, against);
     const SizePlan *plan = &recordings->inputs->plan;
     unify_other_calls(step, recordings, plan);
     if (plan->numbers_left_out > 0)

@@ -78,6 +78,20 @@ Status record_start(StepState *step, const Side *side, const RecordRequest *requ
     return status;
 }
 
+static Status take_changed(Arena *arena, const json_t *json, Section *section, const char *where,
+                           Error *error) {
+    json_t *names = json_object_get(json, "changed");
+    section->changed_count = json_array_size(names);
+    section->changed = ARENA_ARRAY(arena, const char *, section->changed_count + 1);
+    for (size_t i = 0; i < section->changed_count; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (name == NULL)
+            return error_set(error, where, "", "\"changed\" must hold names");
+        section->changed[i] = text_printable(arena, name, strlen(name));
+    }
+    return STATUS_OK;
+}
+
 static Status take_section(Arena *arena, const RecordInputs *inputs, const json_t *json, size_t before,
                            size_t event_count, Recording *recording, const char *where, Error *error) {
     const char *name = json_string_value(json_object_get(json, "name"));
@@ -98,7 +112,7 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
                         .number = (unsigned)kind,
                         .outputs = raised == NULL ? json_object_get(json, "outputs") : NULL,
                         .kept = json_object_get(json, "kept")};
-        return STATUS_OK;
+        return take_changed(arena, json, taken, where, error);
     }
     return error_set(error, where, "", "the cell sent a call of forward that was not asked for");
 }
