@@ -365,7 +365,7 @@ static void unify_all(StepState *step, Recordings *recordings) {
     unify_other_calls(step, recordings, plan);
     if (plan->numbers_left_out > 0)
         step_narrow(step, "soundness 12",
-                    arena_printf(step->arena, "%zu numbers of the refactored were not tried as sizes",
+                    arena_printf(step->arena, "%zu of the refactored's own numbers were not tried as sizes",
                                  plan->numbers_left_out));
     if (plan->sizes_left_out > 0)
         step_narrow(step, "soundness 11",

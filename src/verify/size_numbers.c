@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LARGEST_COMPARED = 1 << 20 };
+static const int64_t largest_tried = 1 << 20;
+static const double largest_exact = 9007199254740992.0; /* 2^53 */
 
 typedef struct Numbers {
     Arena *arena;
@@ -46,8 +47,7 @@ static double constant_number(const Node *node) {
 static bool take_number(const Node *node, void *context) {
     Numbers *numbers = context;
     const double value = constant_number(node);
-    if (value >= 2 && value <= LARGEST_COMPARED && value == floor(value) &&
-        !has_number(numbers, (int64_t)value))
+    if (value >= 2 && value <= largest_exact && value == floor(value) && !has_number(numbers, (int64_t)value))
         *(int64_t *)ARENA_PUSH(numbers->arena, numbers) = (int64_t)value;
     return isnan(value);
 }
@@ -98,7 +98,7 @@ SizeNumbers sizes_to_try(Arena *arena, const Program *candidate, const Program *
     for (size_t i = 0; i < ours.count; i++) {
         if (has_number(&theirs, ours.items[i]))
             continue;
-        if (numbers.count < COUNT_OF(numbers.items))
+        if (numbers.count < COUNT_OF(numbers.items) && ours.items[i] <= largest_tried)
             numbers.items[numbers.count++] = ours.items[i];
         else
             numbers.left_out++;

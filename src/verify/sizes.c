@@ -139,7 +139,7 @@ static void tell_left_out(const SizeTrials *sizes) {
     }
     if (sizes->plan.numbers_left_out > 0)
         step_narrow(step, "soundness 12",
-                    arena_printf(step->arena, "%zu numbers of the refactored are not tried as sizes",
+                    arena_printf(step->arena, "%zu of the refactored's own numbers are not tried as sizes",
                                  sizes->plan.numbers_left_out));
     if (sizes->plan.sizes_left_out > 0)
         step_narrow(step, "soundness 11",
