@@ -153,6 +153,27 @@ static const char *names_of(Arena *arena, const Section *section) {
     return text.data;
 }
 
+/* Calls of forward that change whether a tensor takes gradients; `*last`: one of them. */
+static size_t count_gradient_switches(const Trace *trace, size_t *last) {
+    static const char *const names[] = {"torch.Tensor.requires_grad_", "torch.Tensor.requires_grad="};
+    size_t count = 0;
+    for (size_t i = trace->forward_start; i < trace->call_count; i++)
+        if (text_among(trace_operator(trace, &trace->calls[i]), names, COUNT_OF(names))) {
+            *last = i;
+            count++;
+        }
+    return count;
+}
+
+static void judge_gradient_switches(StepState *step, const Recordings *recordings) {
+    const Trace *candidate = &recordings->candidate.trace;
+    size_t last = SIZE_MAX, unused;
+    if (count_gradient_switches(candidate, &last) >
+        count_gradient_switches(&recordings->original.trace, &unused))
+        step_violation(step, RULE_NUMBERS_STATE, place_of(&step->candidate.program, candidate, last),
+                       "forward changes whether a tensor takes gradients, and the original's doesn't");
+}
+
 /* What forward leaves in Python is no value of the graph (soundness 3 and 21). */
 static void judge_leftovers(StepState *step, const Recordings *recordings, SectionKind kind) {
     const Section *original = &recordings->original.sections[kind],
@@ -348,6 +369,7 @@ static void unify_all(StepState *step, Recordings *recordings) {
     keep_sample(step, recordings);
     judge_leftovers(step, recordings, SECTION_SAMPLE);
     judge_leftovers(step, recordings, SECTION_AGAIN);
+    judge_gradient_switches(step, recordings);
     const BindingRules rules = rules_of(step);
     const Unification found = graph_unify(step->arena, original, candidate, &rules);
     proof->operators = original->event_count;
