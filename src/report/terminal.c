@@ -90,6 +90,8 @@ static const char *numbers_text(Arena *arena, const StepResult *result) {
 static const char *proof_text(Arena *arena, const ProofResult *proof) {
     if (!proof->attempted)
         return "not attempted";
+    if (!proof->proved && proof->why_not == NULL)
+        return "not finished";
     if (!proof->proved)
         return arena_printf(arena, "not proved: %s",
                             text_printable(arena, proof->why_not, strlen(proof->why_not)));
