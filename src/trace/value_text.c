@@ -46,6 +46,15 @@ static const char *short_text(Arena *arena, const Value *value) {
                         cut ? "..." : "");
 }
 
+/* Both ends: large ints often differ in the last digits alone. */
+static const char *bigint_text(Arena *arena, const Value *value) {
+    enum { LONGEST = 64, END = 24 };
+    const size_t length = strlen(value->text.data);
+    if (length <= LONGEST)
+        return text_printable(arena, value->text.data, length);
+    return arena_printf(arena, "%.*s...%s", END, value->text.data, value->text.data + length - END);
+}
+
 const char *value_describe(Arena *arena, const Value *value) {
     switch (value->kind) {
     case VALUE_NONE: return "None";
@@ -58,7 +67,7 @@ const char *value_describe(Arena *arena, const Value *value) {
     case VALUE_BYTES: return arena_printf(arena, "%zu bytes", value->text.length);
     case VALUE_TENSOR: return arena_printf(arena, "tensor %u", value->tensor.number);
     case VALUE_ELLIPSIS: return "...";
-    case VALUE_BIGINT:
+    case VALUE_BIGINT: return bigint_text(arena, value);
     case VALUE_DTYPE:
     case VALUE_DEVICE:
     case VALUE_MEMORY_FORMAT: return text_printable(arena, value->text.data, strnlen(value->text.data, 64));
