@@ -113,6 +113,9 @@ bool table_has(const Table *table, const char *key);
 MUST_USE Status file_read(Arena *arena, const char *path, size_t limit, Bytes *bytes, Error *error);
 /* Writes aside, then renames: readers see the old file or the whole new one. */
 MUST_USE Status file_write(const char *path, Bytes bytes, Error *error);
+/* The same where the user names the file: what it links to is replaced, and not the link; what is no regular
+ * file (a device, a fifo, /dev/stdout) is written to. */
+MUST_USE Status file_write_named(const char *path, Bytes bytes, Error *error);
 bool file_exists(const char *path);      /* a regular file, links followed */
 bool directory_exists(const char *path); /* likewise */
 /* Makes it where it is missing, but not the folders above it. */

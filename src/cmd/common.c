@@ -57,7 +57,7 @@ int command_write(const CommonOptions *options, Bytes text, int status) {
     Error error;
     if (options->output == NULL)
         return command_print(text, status);
-    return file_write(options->output, text, &error) == STATUS_OK ? status : command_fail(&error);
+    return file_write_named(options->output, text, &error) == STATUS_OK ? status : command_fail(&error);
 }
 
 static void overwrite_line(void *context, const char *what) {

@@ -137,7 +137,7 @@ static int report(Arena *arena, const CoverageArguments *arguments, const Covera
                         : command_json(common) ? written
                                                : report_coverage(arena, result);
     Error error;
-    if (common->output != NULL && file_write(common->output, written, &error) != STATUS_OK)
+    if (common->output != NULL && file_write_named(common->output, written, &error) != STATUS_OK)
         return command_fail(&error);
     return command_print(shown, text_equal(result->status, "FULL_COVERAGE") ? VERDICT_PASS
                                 : text_equal(result->status, "ERROR")       ? VERDICT_ERROR
