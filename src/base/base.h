@@ -121,10 +121,11 @@ bool directory_exists(const char *path); /* likewise */
 /* Makes it where it is missing, but not the folders above it. */
 MUST_USE Status directory_make(const char *path, Error *error);
 char *path_join(Arena *arena, const char *directory, const char *name);
-char *path_directory(Arena *arena, const char *path); /* "." where there is none */
-const char *path_name(const char *path);              /* the last component */
-char *path_stem(Arena *arena, const char *path);      /* the last component without .py and the like */
-char *path_absolute(Arena *arena, const char *path);  /* realpath; the path itself if it doesn't exist */
+char *path_directory(Arena *arena, const char *path);      /* "." where there is none */
+const char *path_name(const char *path);                   /* the last component */
+char *path_stem(Arena *arena, const char *path);           /* the last component without .py and the like */
+char *path_absolute(Arena *arena, const char *path);       /* realpath; the path itself if it doesn't exist */
+bool path_is_inside(const char *folder, const char *path); /* both absolute and resolved */
 
 typedef struct EmbeddedFile { /* a row of a table that scripts/embed.py makes at build time */
     const char *name;         /* NULL in the last row */

@@ -194,3 +194,10 @@ char *path_absolute(Arena *arena, const char *path) {
     char resolved[PATH_MAX];
     return arena_strdup(arena, realpath(path, resolved) == NULL ? path : resolved);
 }
+
+bool path_is_inside(const char *folder, const char *path) {
+    size_t length = strlen(folder);
+    if (length == 1)
+        return true; /* "/" */
+    return strncmp(folder, path, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
