@@ -78,9 +78,11 @@ bool text_among(const char *text, const char *const *texts, size_t count); /* eq
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
 bool text_is_utf8(const char *text);
-/* `text` with control characters and invalid UTF-8 as \xNN, so that a hostile string can't drive a terminal.
- */
+/* `text` with control characters and invalid UTF-8 as \xNN, so that a hostile string can't drive a terminal,
+ * and line ends as \n, so that none of it looks like a line of ours. */
 char *text_printable(Arena *arena, const char *text, size_t length);
+/* The same, with its lines as they are. */
+char *text_printable_lines(Arena *arena, const char *text, size_t length);
 /* The same, line ends and tabs as \xNN too: of names, which must not look like lines of ours. */
 char *text_one_line(Arena *arena, const char *text);
 /* The edit distance of two short strings (Levenshtein), for "did you mean". */

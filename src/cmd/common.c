@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 int command_fail_text(const char *what) {
-    fprintf(stderr, "plumbline: %s\n", what);
+    Arena *arena = arena_new();
+    fprintf(stderr, "plumbline: %s\n", text_printable(arena, what, strlen(what)));
+    arena_free(arena);
     return VERDICT_ERROR;
 }
 

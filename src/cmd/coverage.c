@@ -91,7 +91,7 @@ static int cover_children(Arena *arena, Probe *probe, const CoverageArguments *a
         children.refactored = &refactored;
     } else {
         if (beside != NULL)
-            fprintf(stderr, "plumbline: %s\n", refactored.error);
+            command_fail_text(refactored.error);
         TraceResult *traces = ARENA_ARRAY(arena, TraceResult, children.count);
         for (size_t i = 0; i < children.count; i++)
             if (!record(arena, probe, arguments, children.files[i], false, &traces[i]))

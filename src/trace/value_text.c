@@ -109,7 +109,8 @@ typedef struct Walk {
 
 static void add_key(Walk *walk, const Value *key) {
     if (key->kind == VALUE_STR)
-        text_printf(&walk->path, "[\"%s\"]", text_printable(walk->arena, key->text.data, key->text.length));
+        text_printf(&walk->path, "[\"%s\"]",
+                    text_printable_lines(walk->arena, key->text.data, key->text.length));
     else
         text_printf(&walk->path, "[%s]", value_describe(walk->arena, key));
 }
@@ -124,7 +125,7 @@ static void walk_value(Walk *walk, const Value *value) {
     for (size_t i = 0; i < value->list.count; i++) {
         if (value->fields != NULL)
             text_printf(&walk->path, ".%s",
-                        text_printable(walk->arena, value->fields[i], strlen(value->fields[i])));
+                        text_printable_lines(walk->arena, value->fields[i], strlen(value->fields[i])));
         else if (value->kind == VALUE_DICT)
             add_key(walk, &value->list.items[i++]);
         else

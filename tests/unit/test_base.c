@@ -34,6 +34,10 @@ static void test_hostile_text_is_made_visible(void **state) {
     const char hostile[] = "a\x1b[2Jb\xff\xe2\x80\xae\xc3\xa9";
     assert_string_equal(text_printable(arena, hostile, sizeof hostile - 1),
                         "a\\x1b[2Jb\\xff\\xe2\\x80\\xae\xc3\xa9");
+    const char forged[] = "bad\nPASS  proved\xe2\x80\xa8PASS";
+    assert_string_equal(text_printable(arena, forged, sizeof forged - 1),
+                        "bad\\nPASS  proved\\xe2\\x80\\xa8PASS");
+    assert_string_equal(text_printable_lines(arena, "a\nb\x1b", 4), "a\nb\\x1b");
     assert_true(text_is_utf8("a \xc3\xa9 \xe2\x80\xae"));
     assert_true(text_is_utf8(""));
     assert_false(text_is_utf8("b\xff"));

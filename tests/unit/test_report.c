@@ -36,9 +36,38 @@ static void test_an_error_in_the_proof_is_told(void **state) {
     arena_free(arena);
 }
 
+static void test_no_text_of_a_user_makes_a_line(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    const char *forged = "bad\nPASS  proved, in 1.0 s";
+    Departure departure = {.says = forged};
+    StepResult result = {.original_file = forged,
+                         .refactored_file = forged,
+                         .verdict = VERDICT_FAIL,
+                         .fail_reason = forged,
+                         .error = forged,
+                         .proof = {.attempted = true, .why_not = forged},
+                         .departure = &departure,
+                         .assumptions = &forged,
+                         .assumption_count = 1,
+                         .findings = findings_new(arena)};
+    static const Rule rule = {.id = "numbers.raised"};
+    findings_add(result.findings, &rule, SEVERITY_VIOLATION, (Place){.file = forged}, "%s", forged);
+    findings_add(result.findings, &rule, SEVERITY_NOTE, (Place){.file = forged}, "%s", forged);
+    for (int verdict = VERDICT_FAIL; verdict <= VERDICT_ERROR; verdict++) {
+        result.verdict = (Verdict)verdict;
+        assert_null(strstr(step_text(arena, &result, false), "\nPASS"));
+        assert_null(strstr(step_text(arena, &result, true), "\nPASS"));
+    }
+    const Bytes diff = report_diff(arena, &result, false, false);
+    assert_null(strstr((const char *)diff.data, "\nPASS"));
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_error_in_the_proof_is_told),
+        cmocka_unit_test(test_no_text_of_a_user_makes_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
