@@ -72,7 +72,7 @@ def encode_scalar(value: Any, kind: type, inner: Callable[[Any], Any], modules: 
     if kind is slice:
         return {"S": [inner(value.start), inner(value.stop), inner(value.step)]}
     if kind is range:
-        return {"r": [value.start, value.stop, value.step]}
+        return {"r": [inner(value.start), inner(value.stop), inner(value.step)]}
     if value is Ellipsis:
         return {"e": 1}
     if issubclass(kind, (int, float, str)):  # numpy's floats, enumerations of numbers
@@ -133,6 +133,6 @@ DECODERS: Dict[str, Callable[[Any, List[torch.Tensor]], Any]] = {
     "D": lambda name, _: torch.device(name),
     "m": lambda name, _: getattr(torch, name.split(".")[-1]),
     "S": lambda parts, tensors: slice(*decode_items(parts, tensors)),
-    "r": lambda parts, _: range(*parts),
+    "r": lambda parts, tensors: range(*decode_items(parts, tensors)),
     "e": lambda _, __: Ellipsis,
 }

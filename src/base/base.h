@@ -78,9 +78,11 @@ bool text_among(const char *text, const char *const *texts, size_t count); /* eq
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
 bool text_is_utf8(const char *text);
-/* `text` with control characters and invalid UTF-8 as \xNN, so that a hostile string can't drive a terminal.
- */
+/* `text` with control characters and invalid UTF-8 as \xNN, so that a hostile string can't drive a terminal,
+ * and line ends as \n, so that none of it looks like a line of ours. */
 char *text_printable(Arena *arena, const char *text, size_t length);
+/* The same, with its lines as they are. */
+char *text_printable_lines(Arena *arena, const char *text, size_t length);
 /* The same, line ends and tabs as \xNN too: of names, which must not look like lines of ours. */
 char *text_one_line(Arena *arena, const char *text);
 /* The edit distance of two short strings (Levenshtein), for "did you mean". */
@@ -113,15 +115,19 @@ bool table_has(const Table *table, const char *key);
 MUST_USE Status file_read(Arena *arena, const char *path, size_t limit, Bytes *bytes, Error *error);
 /* Writes aside, then renames: readers see the old file or the whole new one. */
 MUST_USE Status file_write(const char *path, Bytes bytes, Error *error);
+/* The same where the user names the file: what it links to is replaced, and not the link; what is no regular
+ * file (a device, a fifo, /dev/stdout) is written to. */
+MUST_USE Status file_write_named(const char *path, Bytes bytes, Error *error);
 bool file_exists(const char *path);      /* a regular file, links followed */
 bool directory_exists(const char *path); /* likewise */
 /* Makes it where it is missing, but not the folders above it. */
 MUST_USE Status directory_make(const char *path, Error *error);
 char *path_join(Arena *arena, const char *directory, const char *name);
-char *path_directory(Arena *arena, const char *path); /* "." where there is none */
-const char *path_name(const char *path);              /* the last component */
-char *path_stem(Arena *arena, const char *path);      /* the last component without .py and the like */
-char *path_absolute(Arena *arena, const char *path);  /* realpath; the path itself if it doesn't exist */
+char *path_directory(Arena *arena, const char *path);      /* "." where there is none */
+const char *path_name(const char *path);                   /* the last component */
+char *path_stem(Arena *arena, const char *path);           /* the last component without .py and the like */
+char *path_absolute(Arena *arena, const char *path);       /* realpath; the path itself if it doesn't exist */
+bool path_is_inside(const char *folder, const char *path); /* both absolute and resolved */
 
 typedef struct EmbeddedFile { /* a row of a table that scripts/embed.py makes at build time */
     const char *name;         /* NULL in the last row */

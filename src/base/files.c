@@ -98,6 +98,56 @@ Status file_write(const char *path, Bytes bytes, Error *error) {
                      "cannot write: %s", strerror(cause));
 }
 
+static Status cannot_write(const char *path, Error *error) {
+    return error_set(error, path, "check that it may be written, and that there is space", "cannot write: %s",
+                     strerror(errno));
+}
+
+/* A descriptor of ours by its name, which opening would open anew, at its start; -1: it is none. */
+static int descriptor_of(const char *path) {
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    if (strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        const char *digits = path + strlen(folders[i]);
+        char *end = NULL;
+        if (text_starts(path, folders[i]) && *digits >= '0' && *digits <= '9') {
+            const long number = strtol(digits, &end, 10);
+            return *end == '\0' && number <= INT_MAX ? (int)number : -1;
+        }
+    }
+    return -1;
+}
+
+static Status write_into(const char *path, Bytes bytes, Error *error) {
+    fflush(NULL); /* what was printed comes first */
+    const int ours = descriptor_of(path),
+              fd = ours >= 0 ? fcntl(ours, F_DUPFD_CLOEXEC, 0)
+                             : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    if (fd < 0)
+        return cannot_write(path, error);
+    if (!write_all(fd, bytes)) {
+        const Status status = cannot_write(path, error);
+        close(fd);
+        return status;
+    }
+    return close(fd) == 0 ? STATUS_OK : cannot_write(path, error);
+}
+
+Status file_write_named(const char *path, Bytes bytes, Error *error) {
+    char resolved[PATH_MAX];
+    struct stat info;
+    if (descriptor_of(path) >= 0)
+        return write_into(path, bytes, error);
+    if (lstat(path, &info) != 0 || S_ISREG(info.st_mode))
+        return file_write(path, bytes, error);
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && realpath(path, resolved) != NULL)
+        return file_write(resolved, bytes, error);
+    return write_into(path, bytes, error);
+}
+
 bool file_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
@@ -143,4 +193,11 @@ char *path_stem(Arena *arena, const char *path) {
 char *path_absolute(Arena *arena, const char *path) {
     char resolved[PATH_MAX];
     return arena_strdup(arena, realpath(path, resolved) == NULL ? path : resolved);
+}
+
+bool path_is_inside(const char *folder, const char *path) {
+    size_t length = strlen(folder);
+    if (length == 1)
+        return true; /* "/" */
+    return strncmp(folder, path, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }

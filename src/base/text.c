@@ -86,19 +86,19 @@ bool text_is_utf8(const char *text) {
     return left == 0;
 }
 
-/* C0 and C1 controls but tab and newline, and the bidirectional overrides (U+202A..U+202E, U+2066..U+2069).
- */
+/* C0 and C1 controls but tab and newline, the other ends of lines (U+2028, U+2029), and the bidirectional
+ * overrides (U+202A..U+202E, U+2066..U+2069). */
 static bool is_control(const unsigned char *at, size_t length) {
     if (length == 1)
         return (at[0] < 0x20 && at[0] != '\t' && at[0] != '\n') || at[0] == 0x7f;
     if (length == 2)
         return at[0] == 0xc2 && at[1] < 0xa0;
     return length == 3 && at[0] == 0xe2 &&
-           ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+           ((at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
             (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
 }
 
-char *text_printable(Arena *arena, const char *data, size_t length) {
+char *text_printable_lines(Arena *arena, const char *data, size_t length) {
     Text out = text_new(arena);
     const unsigned char *bytes = (const unsigned char *)data;
     for (size_t i = 0; i < length;) {
@@ -110,6 +110,20 @@ char *text_printable(Arena *arena, const char *data, size_t length) {
         }
         for (size_t end = i + (step > 0 ? step : 1); i < end; i++)
             text_printf(&out, "\\x%02x", bytes[i]);
+    }
+    return out.data;
+}
+
+char *text_printable(Arena *arena, const char *data, size_t length) {
+    const char *lines = text_printable_lines(arena, data, length);
+    Text out = text_new(arena);
+    for (size_t part; *lines != '\0'; lines += part) {
+        part = strcspn(lines, "\n");
+        text_add_bytes(&out, lines, part);
+        if (lines[part] == '\n') {
+            text_add(&out, "\\n");
+            part++;
+        }
     }
     return out.data;
 }

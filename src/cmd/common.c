@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 int command_fail_text(const char *what) {
-    fprintf(stderr, "plumbline: %s\n", what);
+    Arena *arena = arena_new();
+    fprintf(stderr, "plumbline: %s\n", text_printable(arena, what, strlen(what)));
+    arena_free(arena);
     return VERDICT_ERROR;
 }
 
@@ -57,7 +59,7 @@ int command_write(const CommonOptions *options, Bytes text, int status) {
     Error error;
     if (options->output == NULL)
         return command_print(text, status);
-    return file_write(options->output, text, &error) == STATUS_OK ? status : command_fail(&error);
+    return file_write_named(options->output, text, &error) == STATUS_OK ? status : command_fail(&error);
 }
 
 static void overwrite_line(void *context, const char *what) {

@@ -91,7 +91,7 @@ static int cover_children(Arena *arena, Probe *probe, const CoverageArguments *a
         children.refactored = &refactored;
     } else {
         if (beside != NULL)
-            fprintf(stderr, "plumbline: %s\n", refactored.error);
+            command_fail_text(refactored.error);
         TraceResult *traces = ARENA_ARRAY(arena, TraceResult, children.count);
         for (size_t i = 0; i < children.count; i++)
             if (!record(arena, probe, arguments, children.files[i], false, &traces[i]))
@@ -137,7 +137,7 @@ static int report(Arena *arena, const CoverageArguments *arguments, const Covera
                         : command_json(common) ? written
                                                : report_coverage(arena, result);
     Error error;
-    if (common->output != NULL && file_write(common->output, written, &error) != STATUS_OK)
+    if (common->output != NULL && file_write_named(common->output, written, &error) != STATUS_OK)
         return command_fail(&error);
     return command_print(shown, text_equal(result->status, "FULL_COVERAGE") ? VERDICT_PASS
                                 : text_equal(result->status, "ERROR")       ? VERDICT_ERROR

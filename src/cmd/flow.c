@@ -121,7 +121,9 @@ static int show_folder(Arena *arena, Probe *probe, FlowArguments *arguments) {
         fprintf(stderr,
                 "plumbline: %s: the steps can't be put together (%s); this is the flow of the root model\n",
                 arguments->shown,
-                composition.why_not == NULL ? "the recomposed model was not recorded" : composition.why_not);
+                composition.why_not == NULL
+                    ? "the recomposed model was not recorded"
+                    : text_printable(arena, composition.why_not, strlen(composition.why_not)));
         return show_file(arena, probe, arguments, project.model);
     }
     Flow flow = flow_of_composition(arena, &project, &composition);

@@ -90,7 +90,7 @@ static int report(Arena *arena, const StepArguments *arguments, const StepResult
     const Bytes text = report_json_text(arena, json);
     json_decref(json);
     Error error;
-    if (common->output != NULL && file_write(common->output, text, &error) != STATUS_OK)
+    if (common->output != NULL && file_write_named(common->output, text, &error) != STATUS_OK)
         return command_fail(&error);
     if (command_json(common))
         return command_print(text, (int)result->verdict);

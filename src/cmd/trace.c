@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const Synopsis SYNOPSIS = {
     .usage = "plumbline trace FILE [options]",
@@ -119,7 +120,8 @@ int trace_main(int count, char **values) {
         else if (!arguments.common.quiet)
             status = command_write(&arguments.common, shown(arena, &arguments, patterns, &result), status);
         if (result.unknown != NULL)
-            fprintf(stderr, "plumbline: a value of no known origin: %s\n", result.unknown);
+            fprintf(stderr, "plumbline: a value of no known origin: %s\n",
+                    text_printable(arena, result.unknown, strlen(result.unknown)));
     }
     if (probe != NULL)
         probe_stop(probe);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const Synopsis SYNOPSIS = {
     .usage = "plumbline weights --original PARENT.py --refactored REFACTORED.py [--output weight_map.json]",
@@ -32,7 +33,7 @@ static int find_map(Arena *arena, const StepOptions *step, const CommonOptions *
         return command_fail_text(result.error);
     if (result.verdict != VERDICT_PASS) {
         fprintf(stderr, "plumbline: %s; write weight_map.json by hand, or mend what differs\n",
-                result.fail_reason);
+                text_printable(arena, result.fail_reason, strlen(result.fail_reason)));
         return VERDICT_FAIL;
     }
     tell_free(&result.proof);

@@ -338,7 +338,7 @@ static void take_outputs(Builder *builder) {
     for (size_t i = 0; kept->kind == VALUE_DICT && i + 1 < kept->list.count; i += 2) {
         const Value *key = &kept->list.items[i];
         const char *name = key->kind == VALUE_STR
-                               ? text_printable(builder->arena, key->text.data, key->text.length)
+                               ? text_printable_lines(builder->arena, key->text.data, key->text.length)
                                : value_describe(builder->arena, key);
         value_walk(builder->arena, &kept->list.items[i + 1], arena_printf(builder->arena, "kept.%s", name),
                    add_output, builder);

@@ -240,9 +240,12 @@ static Status decode_arguments(const Recording *recording, const json_t *event, 
             schema->has_default[i] && (!filled[i] || value_equal(&operation->args[i], &schema->defaults[i]));
         if (filled[i])
             continue;
-        if (!schema->has_default[i])
+        if (schema->has_default[i])
+            operation->args[i] = schema->defaults[i];
+        else if (strcmp(schema->arg_names[i], "generator") == 0)
+            operation->args[i] = (Value){.kind = VALUE_NONE}; /* no recording has it: see PLACED */
+        else
             return recording_refuse(recording, "event", number, "an argument without default is missing");
-        operation->args[i] = schema->defaults[i];
     }
     return STATUS_OK;
 }

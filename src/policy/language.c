@@ -18,7 +18,7 @@ static const char *enclosing_name(const Node *node) {
     return NULL;
 }
 
-void language_find(const Language *language, const Rule *rule, const Node *at, const char *format, ...) {
+Finding *language_find(const Language *language, const Rule *rule, const Node *at, const char *format, ...) {
     va_list rest;
     va_start(rest, format);
     const char *what = arena_vprintf(language->arena, format, rest);
@@ -28,6 +28,7 @@ void language_find(const Language *language, const Rule *rule, const Node *at, c
     const char *where = enclosing_name(at);
     if (finding->where == NULL && where != NULL)
         finding->where = arena_strdup(language->findings->arena, where);
+    return finding;
 }
 
 Things language_things(const Language *language, const Node *node) {

@@ -18,7 +18,7 @@ typedef struct Language {
 } Language;
 
 /* ---- Findings and questions (language.c) -------------------------------------------------- */
-void language_find(const Language *language, const Rule *rule, const Node *at, const char *format, ...)
+Finding *language_find(const Language *language, const Rule *rule, const Node *at, const char *format, ...)
     PRINTF_LIKE(4, 5);
 Things language_things(const Language *language, const Node *node);
 /* Was the module, or one that holds it, named by --allow-import? */

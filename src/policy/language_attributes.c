@@ -13,7 +13,10 @@ static void judge_dunder(const Language *language, const Node *at, const Things 
         return;
     if (things_all(base, THING_SUPER) && python_table_has("special-methods", name) && language_is_called(at))
         return;
-    language_find(language, &RULE_PY_ATTRIBUTE, at, "`%s` starts with two underscores", name);
+    Finding *finding =
+        language_find(language, &RULE_PY_ATTRIBUTE, at, "`%s` starts with two underscores", name);
+    if (text_equal(name, "__init__") && language_is_called(at))
+        finding->instead = "write super().__init__()";
 }
 
 /* Are all of them objects of classes in the program that have the attribute? */

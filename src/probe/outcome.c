@@ -36,8 +36,8 @@ static const SignalName signals[] = {
 static const char *bounded(Arena *arena, const json_t *text, size_t limit) {
     size_t length = json_string_length(text);
     if (length <= limit)
-        return text_printable(arena, json_string_value(text), length);
-    return arena_printf(arena, "%s...", text_printable(arena, json_string_value(text), limit));
+        return text_printable_lines(arena, json_string_value(text), length);
+    return arena_printf(arena, "%s...", text_printable_lines(arena, json_string_value(text), limit));
 }
 
 /* [file index, "path", line, "function"] */

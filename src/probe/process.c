@@ -180,7 +180,7 @@ Status process_output(Arena *arena, const char *const *argv, double seconds, cha
     close(pipes[0]);
     bool killed;
     *wait_status = process_end(pid, deadline, &killed);
-    *output = text_printable(arena, data, size);
+    *output = text_printable_lines(arena, data, size);
     if (killed)
         return error_set(error, argv[0], "", "gave no answer within %g s", seconds);
     return STATUS_OK;
@@ -193,5 +193,5 @@ char *file_tail(Arena *arena, int fd, size_t limit) {
         return arena_strdup(arena, "");
     off_t from = (size_t)info.st_size > limit ? info.st_size - (off_t)limit : 0;
     ssize_t got = pread(fd, data, limit, from);
-    return text_printable(arena, data, got > 0 ? (size_t)got : 0);
+    return text_printable_lines(arena, data, got > 0 ? (size_t)got : 0);
 }

@@ -10,13 +10,6 @@
 
 enum { MOST_JSON = 64 << 20 };
 
-static bool is_inside(const char *folder, const char *path) {
-    size_t length = strlen(folder);
-    if (length == 1)
-        return true; /* "/" */
-    return strncmp(folder, path, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
 /* Absolute and resolved; NULL if there is nothing that can be read inside, which is a finding. */
 static const char *resolve(Reading *reading, const char *name, struct stat *info) {
     const char *path = path_join(reading->arena, reading->project->folder, name);
@@ -26,7 +19,7 @@ static const char *resolve(Reading *reading, const char *name, struct stat *info
                         strerror(errno));
         return NULL;
     }
-    if (!is_inside(reading->project->folder, resolved)) {
+    if (!path_is_inside(reading->project->folder, resolved)) {
         project_finding(reading, &RULE_file_link, SEVERITY_VIOLATION, name, 0,
                         "it is a link that leaves the decomposition, and is not read");
         return NULL;

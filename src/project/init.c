@@ -71,7 +71,7 @@ static Bytes json_bytes(Arena *arena, json_t *value) {
 }
 
 static json_t *printable(Arena *arena, const char *text) {
-    return json_string(text_printable(arena, text, strlen(text)));
+    return json_string(text_printable_lines(arena, text, strlen(text)));
 }
 
 /* Shapes are filled in by whoever decomposes: what flows is not known without a run. */
@@ -86,7 +86,7 @@ static Bytes tree_bytes(Arena *arena, const char *model, const char *name, const
         printable(arena, name), "level", level_name(LEVEL_MODEL), "path", printable(arena, component),
         "children", "input_shapes", "output_shapes", "input_dtypes", "output_dtypes", "instance_count", 1);
     json_t *nodes = json_object(), *tree = json_object();
-    json_object_set_new(nodes, text_printable(arena, name, strlen(name)), node);
+    json_object_set_new(nodes, text_printable_lines(arena, name, strlen(name)), node);
     json_object_set_new(tree, "metadata", metadata);
     json_object_set_new(tree, "nodes", nodes);
     json_object_set_new(tree, "data_flow", json_array());

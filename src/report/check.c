@@ -20,22 +20,22 @@ static void put_mark(const View *view, bool good) {
 /* ---- Steps and components ------------------------------------------------------------------- */
 
 /* Where the numbers inside part first. */
-static void put_departure(const View *view, const StepResult *step) {
+static void put_departure(const View *view, Arena *arena, const StepResult *step) {
     if (step->departure != NULL)
-        fprintf(view->stream, "      %s\n", step->departure->says);
+        fprintf(view->stream, "      %s\n", shown(arena, step->departure->says));
 }
 
-static void put_steps(const View *view, const CheckResult *result) {
+static void put_steps(const View *view, Arena *arena, const CheckResult *result) {
     put_heading(view, "Steps");
     for (size_t i = 0; i < result->project.step_count; i++) {
         const StepResult *step = &result->steps[i];
         fputs("  ", view->stream);
         put_mark(view, step->verdict == VERDICT_PASS);
-        fprintf(view->stream, " %s  %s\n", result->project.steps[i].name,
+        fprintf(view->stream, " %s  %s\n", shown(arena, result->project.steps[i].name),
                 step->verdict == VERDICT_PASS                           ? report_method(step)
                 : result->interrupted && step->verdict == VERDICT_ERROR ? "not judged"
                                                                         : verdict_name(step->verdict));
-        put_departure(view, step);
+        put_departure(view, arena, step);
     }
     fputs("  ", view->stream);
     put_mark(view, result->composition.step.verdict == VERDICT_PASS);
@@ -43,13 +43,13 @@ static void put_steps(const View *view, const CheckResult *result) {
             result->composition.step.verdict == VERDICT_PASS       ? report_method(&result->composition.step)
             : result->composition.composed && !result->interrupted ? "FAIL"
                                                                    : "not judged");
-    put_departure(view, &result->composition.step);
+    put_departure(view, arena, &result->composition.step);
     for (size_t i = 0; i < result->project.component_count; i++)
         if (result->components[i].verdict == VERDICT_FAIL ||
             (result->components[i].verdict == VERDICT_ERROR && !result->interrupted)) {
             fputs("  ", view->stream);
             put_mark(view, false);
-            fprintf(view->stream, " %s  %s\n", result->project.components[i].source.name,
+            fprintf(view->stream, " %s  %s\n", shown(arena, result->project.components[i].source.name),
                     verdict_name(result->components[i].verdict));
         }
     fputc('\n', view->stream);
@@ -78,8 +78,7 @@ static void put_checklist(const View *view, Arena *arena, const CheckResult *res
         fputs("  ", view->stream);
         put_mark(view, line->holds);
         fprintf(view->stream, " %s\n      ", line->text);
-        put(view, line->holds ? TINT_DIM : TINT_PLAIN,
-            text_printable(arena, line->evidence, strlen(line->evidence)));
+        put(view, line->holds ? TINT_DIM : TINT_PLAIN, shown(arena, line->evidence));
         fputc('\n', view->stream);
     }
     fputc('\n', view->stream);
@@ -96,7 +95,7 @@ static void put_verdict(const View *view, Arena *arena, const CheckResult *resul
         fprintf(view->stream, "  %zu of %zu steps proved, the whole %s, in %.1f s\n", proved,
                 result->project.step_count, report_method(&result->composition.step), result->seconds);
     else if (result->verdict == VERDICT_ERROR)
-        fprintf(view->stream, "  %s\n", text_printable(arena, result->error, strlen(result->error)));
+        fprintf(view->stream, "  %s\n", shown(arena, result->error));
     else if (result->first != NULL)
         fprintf(view->stream, "  %zu of %d lines hold; first: %s\n", holding, (int)CHECKLIST_COUNT,
                 finding_text(arena, result->first));
@@ -108,8 +107,8 @@ void report_check(const View *view, const CheckResult *result) {
     Arena *arena = arena_new();
     bool judged = result->verdict != VERDICT_ERROR || result->interrupted;
     if (!view->quiet && judged) {
-        put(view, TINT_BOLD, result->project.name);
-        fprintf(view->stream, " against %s\n\n", result->project.model);
+        put(view, TINT_BOLD, shown(arena, result->project.name));
+        fprintf(view->stream, " against %s\n\n", shown(arena, result->project.model));
         put_heading(view, "Tree");
         put_bytes(view, report_tree_drawing(arena, &result->project));
         put_heading(view, "\nShape flow");
@@ -119,7 +118,7 @@ void report_check(const View *view, const CheckResult *result) {
             put_bytes(view, report_coverage(arena, &result->coverage));
         }
         fputc('\n', view->stream);
-        put_steps(view, result);
+        put_steps(view, arena, result);
         put_findings(view, arena, result);
         put_checklist(view, arena, result);
     }

@@ -203,8 +203,26 @@ static Status write_step(Arena *arena, const CheckResult *result, size_t index, 
                       report_coverage_json(coverage, model, timestamp), error);
 }
 
+static Status stays_inside(Arena *arena, const CheckResult *result, const char *name, Error *error) {
+    const char *path = path_join(arena, result->project.folder, name);
+    if (path_is_inside(result->project.folder, path_absolute(arena, path)))
+        return STATUS_OK;
+    return error_set(error, path, "make it a folder of the decomposition",
+                     "it is a link that leaves the decomposition; nothing is written");
+}
+
+static Status all_stay_inside(Arena *arena, const CheckResult *result, Error *error) {
+    for (size_t i = 0; i < result->project.step_count; i++)
+        if (stays_inside(arena, result, arena_printf(arena, "steps/%s", result->project.steps[i].name),
+                         error) != STATUS_OK)
+            return STATUS_ERROR;
+    return stays_inside(arena, result, "verification", error);
+}
+
 Status report_check_files(Arena *arena, const CheckResult *result, const char *timestamp, Error *error) {
     CoverageResult *coverage = ARENA_ARRAY(arena, CoverageResult, result->project.step_count + 1);
+    if (all_stay_inside(arena, result, error) != STATUS_OK)
+        return STATUS_ERROR;
     for (size_t i = 0; i < result->project.step_count; i++)
         if (write_step(arena, result, i, &coverage[i], timestamp, error) != STATUS_OK)
             return STATUS_ERROR;

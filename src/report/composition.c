@@ -1,4 +1,5 @@
 /* A recomposition's result, for people and for programs. */
+#include "paint.h"
 #include "parts.h"
 
 #include <inttypes.h>
@@ -84,12 +85,12 @@ static void add_map_line(const CompositionResult *result, Text *text) {
 Bytes report_composition(Arena *arena, const Project *project, const CompositionResult *result, bool quiet) {
     Text text = text_new(arena);
     const char *method = result->composed ? report_method(&result->step) : NULL;
-    text_printf(&text, "%s  %s recomposed%s%s%s\n", verdict_name(result->verdict), project->name,
-                result->verdict == VERDICT_PASS && method != NULL ? " (" : "",
+    text_printf(&text, "%s  %s recomposed%s%s%s\n", verdict_name(result->verdict),
+                shown(arena, project->name), result->verdict == VERDICT_PASS && method != NULL ? " (" : "",
                 result->verdict == VERDICT_PASS && method != NULL ? method : "",
                 result->verdict == VERDICT_PASS && method != NULL ? ")" : "");
     if (result->fail_reason != NULL)
-        text_printf(&text, "  %s\n", result->fail_reason);
+        text_printf(&text, "  %s\n", shown(arena, result->fail_reason));
     if (quiet)
         return (Bytes){(const uint8_t *)text.data, text.length};
     if (result->composed)
@@ -100,10 +101,11 @@ Bytes report_composition(Arena *arena, const Project *project, const Composition
         text_printf(&text, "  proof     %zu operators, %s\n", result->step.proof.operators,
                     result->step.proof.symbolic ? "on shapes alone" : "on real tensors");
     for (size_t i = 0; i < result->missing_count; i++)
-        text_printf(&text, "  no step   %s\n", project->components[result->missing[i]].source.name);
+        text_printf(&text, "  no step   %s\n",
+                    shown(arena, project->components[result->missing[i]].source.name));
     const bool said = result->test_said != NULL && result->test_said[0] != '\0';
     text_printf(&text, said ? "  test      %s (%s)\n" : "  test      %s\n", part_status_name(result->test),
-                result->test_said);
+                said ? shown(arena, result->test_said) : "");
     for (size_t i = 0; i < result->findings->count; i++) {
         const Finding *finding = &result->findings->items[i];
         text_printf(&text, "  %s %s [%s]\n",

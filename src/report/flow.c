@@ -171,7 +171,7 @@ static bool output_is_last(const FlowSection *section) {
 
 static void print_section(Arena *arena, const FlowSection *section, Text *text) {
     if (section->title != NULL)
-        text_printf(text, "\n%s\n", section->title);
+        text_printf(text, "\n%s\n", printable(arena, section->title));
     Picture picture = {.arena = arena,
                        .text = text,
                        .stages = section->stages,

@@ -18,7 +18,7 @@ static inline void set(json_t *object, const char *key, json_t *value) {
 json_t *findings_json(const Findings *findings);
 /* A text that may come from anywhere, such as a file's name: what is no UTF-8 becomes \xNN. */
 static inline json_t *json_printable(Arena *arena, const char *text) {
-    return text == NULL ? json_null() : json_string(text_printable(arena, text, strlen(text)));
+    return text == NULL ? json_null() : json_string(text_printable_lines(arena, text, strlen(text)));
 }
 
 #endif

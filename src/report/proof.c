@@ -1,4 +1,5 @@
 /* What diff and trace show. */
+#include "paint.h"
 #include "parts.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@ static json_t *diff_json(const StepResult *result) {
 static void add_frame(Text *text, const char *title, const char *frame) {
     if (frame == NULL)
         return;
-    text_printf(text, "\n  %s\n", title);
+    text_printf(text, "\n  %s\n", shown(text->arena, title));
     for (const char *at = frame; *at != '\0';) {
         size_t length = strcspn(at, "\n");
         text_printf(text, "    %.*s\n", (int)length, at);
@@ -35,7 +36,7 @@ static void add_frame(Text *text, const char *title, const char *frame) {
 
 static void add_lines(Text *text, const char *label, const char *const *lines, size_t count) {
     for (size_t i = 0; i < count; i++)
-        text_printf(text, "  %s: %s\n", label, lines[i]);
+        text_printf(text, "  %s: %s\n", label, shown(text->arena, lines[i]));
 }
 
 Bytes report_diff(Arena *arena, const StepResult *result, bool json, bool quiet) {
@@ -49,10 +50,12 @@ Bytes report_diff(Arena *arena, const StepResult *result, bool json, bool quiet)
     Text text = text_new(arena);
     if (result->verdict == VERDICT_PASS)
         text_printf(&text, "PROVED  %s and %s are the same computation (%zu operators, torch %s)\n",
-                    result->original_file, result->refactored_file, proof->operators, result->torch_version);
+                    shown(arena, result->original_file), shown(arena, result->refactored_file),
+                    proof->operators, result->torch_version);
     else
         text_printf(&text, "NOT PROVED  %s%s%s\n", proof->cause == NULL ? "" : proof->cause,
-                    proof->cause == NULL ? "" : ": ", proof->why_not);
+                    proof->cause == NULL ? "" : ": ",
+                    shown(arena, proof->why_not != NULL ? proof->why_not : result->fail_reason));
     if (!quiet) {
         add_lines(&text, "input", proof->shapes, proof->shape_count);
         add_lines(&text, "where", proof->conditions, proof->condition_count);
@@ -156,11 +159,10 @@ void report_trace_summary(Arena *arena, const TraceResult *result, Text *text) {
                 result->trace.call_count - result->trace.forward_start, result->graph.event_count,
                 result->symbolic ? "shapes alone" : "real tensors", result->seconds);
     if (result->not_symbolic != NULL)
-        text_printf(text, " since %s",
-                    text_printable(arena, result->not_symbolic, strlen(result->not_symbolic)));
+        text_printf(text, " since %s", shown(arena, result->not_symbolic));
     text_add(text, "\n");
     for (size_t i = 0; i < result->graph.read_count; i++)
         text_printf(text, "it depends on data: %s is %s\n",
-                    term_describe(arena, &result->graph, result->graph.reads[i].term),
-                    result->graph.reads[i].value);
+                    shown(arena, term_describe(arena, &result->graph, result->graph.reads[i].term)),
+                    shown(arena, result->graph.reads[i].value));
 }

@@ -90,9 +90,10 @@ static const char *numbers_text(Arena *arena, const StepResult *result) {
 static const char *proof_text(Arena *arena, const ProofResult *proof) {
     if (!proof->attempted)
         return "not attempted";
+    if (!proof->proved && proof->why_not == NULL)
+        return "not finished";
     if (!proof->proved)
-        return arena_printf(arena, "not proved: %s",
-                            text_printable(arena, proof->why_not, strlen(proof->why_not)));
+        return arena_printf(arena, "not proved: %s", shown(arena, proof->why_not));
     return arena_printf(arena,
                         "the same computation for all weights and inputs of these shapes (%zu operators)",
                         proof->operators);
@@ -131,14 +132,15 @@ static void put_notes(const View *view, Arena *arena, const StepResult *result) 
         if (result->findings->items[i].severity == SEVERITY_NOTE)
             fprintf(view->stream, "  note: %s\n", finding_text(arena, &result->findings->items[i]));
     for (size_t i = 0; i < result->proof.narrowed_count && result->proof.proved; i++)
-        fprintf(view->stream, "  narrowed: %s (%s)\n", result->proof.narrowed[i],
-                result->proof.narrowed_by[i]);
+        fprintf(view->stream, "  narrowed: %s (%s)\n", shown(arena, result->proof.narrowed[i]),
+                shown(arena, result->proof.narrowed_by[i]));
     for (size_t i = 0; i < result->proof.condition_count && result->proof.proved; i++)
-        fprintf(view->stream, "  where: %s\n", result->proof.conditions[i]);
+        fprintf(view->stream, "  where: %s\n", shown(arena, result->proof.conditions[i]));
     for (size_t i = 0; i < result->assumption_count; i++)
-        fprintf(view->stream, "  assumed: %s\n", result->assumptions[i]);
+        fprintf(view->stream, "  assumed: %s\n", shown(arena, result->assumptions[i]));
     for (size_t i = 0; i < result->allowed_import_count; i++)
-        fprintf(view->stream, "  allowed: import %s (--allow-import)\n", result->allowed_imports[i]);
+        fprintf(view->stream, "  allowed: import %s (--allow-import)\n",
+                shown(arena, result->allowed_imports[i]));
     for (int i = 0; i < SANDBOX_LAYER_COUNT; i++)
         if (result->sandbox.layers[i].text != NULL && !result->sandbox.layers[i].on)
             fprintf(view->stream, "  sandbox: %s %s\n", sandbox_layer_name((SandboxLayer)i),
@@ -151,17 +153,15 @@ static void put_verdict(const View *view, Arena *arena, const StepResult *result
         fprintf(view->stream, "  %s%s, in %.1f s\n", report_method(result),
                 result->anticheat == PART_SKIPPED ? ", anti-cheat skipped" : "", result->seconds.total);
     else
-        fprintf(
-            view->stream, "  %s\n",
-            text_printable(arena, result->verdict == VERDICT_ERROR ? result->error : result->fail_reason,
-                           strlen(result->verdict == VERDICT_ERROR ? result->error : result->fail_reason)));
+        fprintf(view->stream, "  %s\n",
+                shown(arena, result->verdict == VERDICT_ERROR ? result->error : result->fail_reason));
 }
 
 void report_step(const View *view, const StepResult *result) {
     Arena *arena = arena_new();
     if (!view->quiet) {
-        put(view, TINT_BOLD, result->refactored_file);
-        fprintf(view->stream, " against %s\n\n", result->original_file);
+        put(view, TINT_BOLD, shown(arena, result->refactored_file));
+        fprintf(view->stream, " against %s\n\n", shown(arena, result->original_file));
         put_part(view, "anti-cheat", result->anticheat, anticheat_text(arena, result));
         put_part(view, "weights", result->weights, weights_text(arena, result));
         put_part(view, "proof",
@@ -171,7 +171,7 @@ void report_step(const View *view, const StepResult *result) {
                  proof_text(arena, &result->proof));
         put_part(view, "numbers", result->numbers, numbers_text(arena, result));
         if (result->departure != NULL)
-            fprintf(view->stream, "  %-11s   %s\n", "", result->departure->says);
+            fprintf(view->stream, "  %-11s   %s\n", "", shown(arena, result->departure->says));
         put_notes(view, arena, result);
         fputc('\n', view->stream);
     }
@@ -194,10 +194,10 @@ void report_lint(const View *view, const char *const *files, const LintResult *r
             put_finding(view, arena, &result->findings->items[j]);
         put(view, result->verdict == VERDICT_PASS ? TINT_GOOD : TINT_BAD, verdict_name(result->verdict));
         if (result->verdict == VERDICT_ERROR)
-            fprintf(view->stream, "  %s\n", result->error);
+            fprintf(view->stream, "  %s\n", shown(arena, result->error));
         else
-            fprintf(view->stream, "  %s: %zu finding%s, %zu undecided\n", files[i], broken, plural(broken),
-                    undecided);
+            fprintf(view->stream, "  %s: %zu finding%s, %zu undecided\n", shown(arena, files[i]), broken,
+                    plural(broken), undecided);
     }
     arena_free(arena);
 }

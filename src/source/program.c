@@ -196,7 +196,7 @@ static void list_bindings(const ProgramFile *file, const Bindings *bindings, jso
 
 /* File names are bytes; JSON holds UTF-8 only. */
 static json_t *json_path(Arena *arena, const char *path) {
-    return json_string(text_printable(arena, path, strlen(path)));
+    return json_string(text_printable_lines(arena, path, strlen(path)));
 }
 
 static json_t *file_to_json(Arena *arena, const ProgramFile *file) {

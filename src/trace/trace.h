@@ -14,7 +14,7 @@ typedef enum ValueKind {
     VALUE_NONE,
     VALUE_BOOL,   /* integer: 0 or 1 */
     VALUE_INT,    /* integer */
-    VALUE_BIGINT, /* text: decimal */
+    VALUE_BIGINT, /* text: decimal, or 0x and hexadecimal: each int has one of them */
     VALUE_FLOAT,  /* real */
     VALUE_COMPLEX,
     VALUE_STR,

@@ -43,8 +43,10 @@ static Status decode_bigint(const Decoder *decoder, const json_t *json, Value *v
     if (decode_text(decoder, json, VALUE_BIGINT, value) != STATUS_OK)
         return STATUS_ERROR;
     const char *digits = value->text.data + (value->text.data[0] == '-');
-    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
-        return refuse(decoder, "a large int is not decimal");
+    const bool hex = text_starts(digits, "0x");
+    digits += hex ? 2 : 0;
+    if (*digits == '\0' || strspn(digits, hex ? "0123456789abcdef" : "0123456789") != strlen(digits))
+        return refuse(decoder, "a large int is neither decimal nor hexadecimal");
     return STATUS_OK;
 }
 

@@ -46,6 +46,15 @@ static const char *short_text(Arena *arena, const Value *value) {
                         cut ? "..." : "");
 }
 
+/* Both ends: large ints often differ in the last digits alone. */
+static const char *bigint_text(Arena *arena, const Value *value) {
+    enum { LONGEST = 64, END = 24 };
+    const size_t length = strlen(value->text.data);
+    if (length <= LONGEST)
+        return text_printable(arena, value->text.data, length);
+    return arena_printf(arena, "%.*s...%s", END, value->text.data, value->text.data + length - END);
+}
+
 const char *value_describe(Arena *arena, const Value *value) {
     switch (value->kind) {
     case VALUE_NONE: return "None";
@@ -58,7 +67,7 @@ const char *value_describe(Arena *arena, const Value *value) {
     case VALUE_BYTES: return arena_printf(arena, "%zu bytes", value->text.length);
     case VALUE_TENSOR: return arena_printf(arena, "tensor %u", value->tensor.number);
     case VALUE_ELLIPSIS: return "...";
-    case VALUE_BIGINT:
+    case VALUE_BIGINT: return bigint_text(arena, value);
     case VALUE_DTYPE:
     case VALUE_DEVICE:
     case VALUE_MEMORY_FORMAT: return text_printable(arena, value->text.data, strnlen(value->text.data, 64));
@@ -100,7 +109,8 @@ typedef struct Walk {
 
 static void add_key(Walk *walk, const Value *key) {
     if (key->kind == VALUE_STR)
-        text_printf(&walk->path, "[\"%s\"]", text_printable(walk->arena, key->text.data, key->text.length));
+        text_printf(&walk->path, "[\"%s\"]",
+                    text_printable_lines(walk->arena, key->text.data, key->text.length));
     else
         text_printf(&walk->path, "[%s]", value_describe(walk->arena, key));
 }
@@ -115,7 +125,7 @@ static void walk_value(Walk *walk, const Value *value) {
     for (size_t i = 0; i < value->list.count; i++) {
         if (value->fields != NULL)
             text_printf(&walk->path, ".%s",
-                        text_printable(walk->arena, value->fields[i], strlen(value->fields[i])));
+                        text_printable_lines(walk->arena, value->fields[i], strlen(value->fields[i])));
         else if (value->kind == VALUE_DICT)
             add_key(walk, &value->list.items[i++]);
         else

@@ -487,6 +487,7 @@ void component_end(ComponentState *component) {
         result->verdict = VERDICT_ERROR;
         result->error = error_line(component->arena, &component->error);
     }
+    frames_fill(component->arena, &component->side.program, result->findings);
     side_close(&component->side);
     recall_close(component->own_recall);
     component->step->original = (Side){0};

@@ -33,6 +33,7 @@ void lint_file(Arena *arena, const Parser *parser, const char *path, const char 
     policy_judge_language(&program, allowed_imports, allowed_import_count, result->findings);
     if (refactored)
         policy_judge_source(&program, result->findings);
+    frames_fill(arena, &program, result->findings);
     findings_sort(result->findings);
     if (findings_count(result->findings, SEVERITY_VIOLATION) > 0)
         result->verdict = VERDICT_FAIL;

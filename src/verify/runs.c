@@ -381,7 +381,7 @@ static Status decode_names(Arena *arena, const json_t *done, const char *key, co
         const char *name = json_string_value(json_array_get(list, i));
         if (name == NULL)
             return error_set(error, where, "", "\"%s\" must hold names", key);
-        (*names)[i] = text_printable(arena, name, strlen(name));
+        (*names)[i] = text_printable_lines(arena, name, strlen(name));
     }
     return STATUS_OK;
 }
@@ -404,7 +404,7 @@ Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t n
         *failure = (CellFailure){.failed = true,
                                  .raised = true,
                                  .stage = "forward",
-                                 .what = text_printable(arena, raised, strlen(raised)),
+                                 .what = text_printable_lines(arena, raised, strlen(raised)),
                                  .place = {.file = work->side->program.items[0]->source.name}};
         return STATUS_OK;
     }

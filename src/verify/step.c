@@ -27,6 +27,12 @@ const char *frame_at(Arena *arena, const Program *program, Place place) {
     return NULL;
 }
 
+void frames_fill(Arena *arena, const Program *program, Findings *findings) {
+    for (size_t i = 0; i < findings->count; i++)
+        if (findings->items[i].frame == NULL)
+            findings->items[i].frame = frame_at(arena, program, findings->items[i].place);
+}
+
 Finding *step_violation(StepState *step, VerifyRule rule, Place place, const char *what) {
     Finding *finding =
         findings_add(step->result->findings, verify_rule(rule), SEVERITY_VIOLATION, place, "%s", what);
@@ -308,6 +314,8 @@ void step_state_verify(StepState *step) {
         conclude(step);
     else
         step_result_error(step->arena, step->options, &error, result);
+    frames_fill(step->arena, &step->candidate.program, result->findings);
+    frames_fill(step->arena, &step->original.program, result->findings);
     result->sandbox = *probe_sandbox(step->probe);
     result->seconds.total = seconds_now() - start;
 }

@@ -68,6 +68,8 @@ Place call_place(const Program *program, const TraceCall *call);
 const char *place_in_words(Arena *arena, Place place);
 /* The lines around a place in one of the program's files; NULL if it is in none. */
 const char *frame_at(Arena *arena, const Program *program, Place place);
+/* Gives one to each finding in the program's files that has none. */
+void frames_fill(Arena *arena, const Program *program, Findings *findings);
 
 /* What two traces show of why the numbers differ. */
 typedef struct Diagnosis {

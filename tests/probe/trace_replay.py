@@ -68,7 +68,7 @@ def decode(value, tensors):
         "t": lambda: tuple(decode(content, tensors)),
         "s": lambda: torch.Size(content),
         "f": lambda: float.fromhex(content),
-        "i": lambda: int(content),
+        "i": lambda: int(content, 0),
         "c": lambda: complex(*map(float.fromhex, content)),
         "d": lambda: {decode(key, tensors): decode(item, tensors) for key, item in content},
         "y": lambda: getattr(torch, content.split(".")[-1]),

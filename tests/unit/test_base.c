@@ -1,4 +1,5 @@
 /* The base room: what every other room stands on. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,6 +34,10 @@ static void test_hostile_text_is_made_visible(void **state) {
     const char hostile[] = "a\x1b[2Jb\xff\xe2\x80\xae\xc3\xa9";
     assert_string_equal(text_printable(arena, hostile, sizeof hostile - 1),
                         "a\\x1b[2Jb\\xff\\xe2\\x80\\xae\xc3\xa9");
+    const char forged[] = "bad\nPASS  proved\xe2\x80\xa8PASS";
+    assert_string_equal(text_printable(arena, forged, sizeof forged - 1),
+                        "bad\\nPASS  proved\\xe2\\x80\\xa8PASS");
+    assert_string_equal(text_printable_lines(arena, "a\nb\x1b", 4), "a\nb\\x1b");
     assert_true(text_is_utf8("a \xc3\xa9 \xe2\x80\xae"));
     assert_true(text_is_utf8(""));
     assert_false(text_is_utf8("b\xff"));
@@ -63,6 +68,42 @@ static void test_write_replaces_whole_file(void **state) {
     assert_int_equal(info.st_mode & 0777, 0640);
     unlink(path);
     assert_int_equal(rmdir(folder), 0); /* nothing is left aside */
+    arena_free(arena);
+}
+
+static void test_what_the_user_names_is_written_through(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    char folder[] = "/tmp/plumbline-base-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    const char *file = path_join(arena, folder, "file"), *link = path_join(arena, folder, "link"),
+               *fifo = path_join(arena, folder, "fifo"), *to_fifo = path_join(arena, folder, "to_fifo");
+    const Bytes one = {(const uint8_t *)"one", 3}, four = {(const uint8_t *)"four", 4};
+    Bytes bytes;
+    Error error;
+    struct stat info;
+    char read_back[8];
+    assert_int_equal(symlink("file", link), 0);
+    for (int round = 0; round < 2; round++) { /* a link that leads nowhere yet, and one to a file */
+        assert_int_equal(file_write_named(link, round == 0 ? one : four, &error), STATUS_OK);
+        assert_int_equal(lstat(link, &info), 0);
+        assert_true(S_ISLNK(info.st_mode));
+        assert_int_equal(file_read(arena, file, 100, &bytes, &error), STATUS_OK);
+        assert_string_equal(bytes.data, round == 0 ? "one" : "four");
+    }
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(symlink("fifo", to_fifo), 0);
+    const int reader = open(fifo, O_RDONLY | O_NONBLOCK);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(file_write_named(round == 0 ? fifo : to_fifo, four, &error), STATUS_OK);
+        assert_int_equal(read(reader, read_back, sizeof read_back), 4);
+        assert_int_equal(lstat(fifo, &info), 0);
+        assert_true(S_ISFIFO(info.st_mode));
+    }
+    assert_int_equal(file_write_named(arena_printf(arena, "/dev/fd/%d", 999), one, &error), STATUS_ERROR);
+    close(reader);
+    unlink(file), unlink(link), unlink(fifo), unlink(to_fifo);
+    assert_int_equal(rmdir(folder), 0);
     arena_free(arena);
 }
 
@@ -138,6 +179,7 @@ int main(void) {
         cmocka_unit_test(test_table_keeps_order_and_replaces),
         cmocka_unit_test(test_hostile_text_is_made_visible),
         cmocka_unit_test(test_write_replaces_whole_file),
+        cmocka_unit_test(test_what_the_user_names_is_written_through),
         cmocka_unit_test(test_arenas_within_another_live_as_long),
         cmocka_unit_test(test_hashes_are_of_bytes_and_of_where_texts_end),
         cmocka_unit_test(test_findings_are_sorted_and_not_doubled),

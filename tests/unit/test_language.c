@@ -307,6 +307,23 @@ static void test_messages_name_what_a_name_means(void **state) {
     arena_free(arena);
 }
 
+static void test_what_to_do_is_what_python_programmers_write(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    ProgramFile file = {.part = PART_CHILD};
+    file.tree = test_parse_text(arena, "part.py",
+                                "from torch import nn\n\n\nclass Model(nn.Module):\n"
+                                "    def __init__(self):\n        nn.Module.__init__(self)\n");
+    file.source = *file.tree.source;
+    Program program = {.arena = arena};
+    *(ProgramFile **)ARENA_PUSH(arena, &program) = &file;
+    Findings *findings = findings_new(arena);
+    policy_judge_language(&program, NULL, 0, findings);
+    assert_int_equal(findings->count, 1);
+    assert_string_equal(findings->items[0].instead, "write super().__init__()");
+    arena_free(arena);
+}
+
 static bool lists_rule(const Rule *const *rules, const Rule *rule) {
     for (size_t i = 0; rules[i] != NULL; i++)
         if (rules[i] == rule)
@@ -341,6 +358,7 @@ int main(void) {
         cmocka_unit_test(test_honest_components_give_no_finding),
         cmocka_unit_test(test_unknown_syntax_is_a_finding),
         cmocka_unit_test(test_messages_name_what_a_name_means),
+        cmocka_unit_test(test_what_to_do_is_what_python_programmers_write),
         cmocka_unit_test(test_the_list_of_rules_is_whole_and_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
