@@ -304,13 +304,29 @@ static const char *signature_of(const Conditions *conditions, const Node *node, 
 }
 
 static void add_condition(Conditions *conditions, const Node *node, unsigned reads, bool number) {
+    if ((reads & READS_OWN_TYPE) != 0)
+        reads = (reads & ~(unsigned)READS_OWN_TYPE) | READS_TYPE;
     *(Condition *)ARENA_PUSH(conditions->arena, conditions) =
         (Condition){conditions->file, node, reads, number, signature_of(conditions, node, reads)};
 }
 
+/* if torch.cuda.is_available(): self.scale = 2, where the model or the module is made. */
+static bool asked_while_made(const Conditions *conditions, const Node *node, unsigned reads) {
+    const Scope *scope = names_scope_at(conditions->names, conditions->file, node);
+    const char *function =
+        scope != NULL && scope->kind == SCOPE_FUNCTION ? node_text(scope->node, FIELD_name) : NULL;
+    const bool made = scope != NULL && (scope->kind == SCOPE_MODULE || scope->kind == SCOPE_CLASS ||
+                                        text_equal(function, "__init__"));
+    while (node != NULL && node->kind != NODE_If)
+        node = node->kind == NODE_IfExp || node->kind == NODE_Return ? NULL : node->parent;
+    return node != NULL && made && (reads & READS_SURROUNDINGS) != 0 &&
+           names_is_judged(conditions->names, conditions->file, node);
+}
+
 static bool look(const Node *node, void *context) {
     Conditions *conditions = context;
-    const bool reached = conditions->language == NULL || language_reaches(conditions->language, node);
+    const bool everywhere = conditions->language == NULL;
+    bool reached = everywhere || language_reaches(conditions->language, node);
     const Node *number = reached ? condition_number(conditions, node) : NULL;
     if (number != NULL && !may_be_asked(conditions, number))
         add_condition(conditions, number, READS_SIZE, true);
@@ -325,6 +341,9 @@ static bool look(const Node *node, void *context) {
         reads |= condition_reads(conditions, node);
     if (asks_for_none(conditions, node))
         reads = READS_NONE;
+    reads |= condition_meets_surroundings(conditions, node);
+    if (!reached && asked_while_made(conditions, node, reads))
+        reached = true;
     if (reached && reads != 0 && !may_be_asked(conditions, node))
         add_condition(conditions, node, reads, false);
     return true;
@@ -401,24 +420,31 @@ static bool has_like(const Conditions *theirs, const Condition *condition) {
     return false;
 }
 
+static const char *what_it_asks(const Condition *condition) {
+    return (condition->reads & READS_SURROUNDINGS) != 0
+               ? "this asks for what surrounds the call (a mode, the machine, what an argument's class is)"
+               : "this asks for sizes, a dtype or a device";
+}
+
 static void report(Findings *findings, const Condition *condition, bool unseen) {
     const Place place = node_place(&condition->file->tree, condition->node);
     if (condition->reads == READS_NONE) /* the program's own calls give it or don't: only other callers would
                                see the other way */
         findings_add(findings, &RULE_STEP_ARGUMENT, SEVERITY_NOTE, place,
-                     "this asks whether an argument was given, and the original has no such test");
+                     "this asks whether an argument was given, or of what kind it is, and the original has "
+                     "no such test");
     else if (condition->number)
         findings_add(findings, &RULE_STEP_SIZE, SEVERITY_NOTE, place,
                      "this computes with a number that is made of sizes, and the original has no such");
     else if (unseen)
-        findings_add(
-            findings, &RULE_STEP_CONDITION, SEVERITY_NOTE, place,
-            "this asks for sizes, a dtype or a device; whether the original does so isn't seen, since a "
-            "library has it");
+        findings_add(findings, &RULE_STEP_CONDITION, SEVERITY_NOTE, place,
+                     "%s; whether the original does so isn't seen, since a library has it",
+                     what_it_asks(condition));
     else
         findings_add(findings, &RULE_STEP_CONDITION, SEVERITY_VIOLATION, place,
-                     "this asks for sizes, a dtype or a device, and the original has no such test: elsewhere "
-                     "than in the sample it may go the other way");
+                     "%s, and the original has no such test: elsewhere than in the sample it may go the "
+                     "other way",
+                     what_it_asks(condition));
 }
 
 void policy_judge_conditions(const Program *candidate, const Program *original, Findings *findings) {

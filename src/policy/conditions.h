@@ -4,7 +4,15 @@
 
 #include "language.h"
 
-enum { READS_SIZE = 1, READS_TYPE = 2, READS_DEVICE = 4, READS_NONE = 8 };
+enum {
+    READS_SIZE = 1,
+    READS_TYPE = 2,
+    READS_DEVICE = 4,
+    READS_NONE = 8,          /* what kind of thing an argument is: None, a tuple */
+    READS_SURROUNDINGS = 16, /* a mode, a machine, what is no part of the call */
+    READS_OWN_TYPE =
+        32 /* the dtype or device of the model's own, or the default: a test of it asks for a type */
+};
 
 typedef struct Condition {
     const ProgramFile *file;
@@ -35,6 +43,11 @@ bool condition_is_parameter(const Conditions *conditions, const Node *expression
 Variable *condition_variable(const Conditions *conditions, const Node *name);
 /* The scope of a function or class; NULL: the thing is none. */
 Scope *condition_made_by(const Conditions *conditions, Thing thing);
+/* self.flag: what is assigned to it on objects of the file's classes. NULL: no such. */
+Variable *condition_own_attribute(const Conditions *conditions, const Node *attribute);
+/* Asks of torch that are about what surrounds the call: torch.is_autocast_enabled; READS_SURROUNDINGS, .. or
+ * 0. */
+unsigned condition_question_of_torch(const char *path);
 /* self.weight[0]: something of the model's own, which construction has settled. */
 bool condition_of_self(const Conditions *conditions, const Node *expression);
 /* [a, b], of which an index chooses one. */
@@ -44,6 +57,8 @@ bool condition_is_tensor(const Conditions *conditions, const Node *expression);
 /* What stands in an exponent, in abs and in math's functions that leave most sizes alone: 0 ** abs(n - 30) is
  * a test. */
 bool condition_bends(const Conditions *conditions, const Node *node);
+/* x * torch.cuda.is_available(), x[:torch.cuda.device_count()]: READS_SURROUNDINGS or 0. */
+unsigned condition_meets_surroundings(const Conditions *conditions, const Node *node);
 /* The part of an arithmetic expression or a call of torch's that is a number made of sizes, where it meets
  * what may be data, or is rounded: n - 30 of x * (n - 30), n // k. Not products, quotients and roots of
  * sizes, as in scores / math.sqrt(q.size(-1)). NULL: none. */

@@ -16,10 +16,17 @@ static void give_scope(Conditions *conditions, Scope *scope, unsigned reads) {
 }
 
 /* sizes["n"] = n, box.n = n, sizes.append(n): what it is put into has it. */
-static void fill(Conditions *conditions, const Node *container, unsigned reads) {
+static void fill(Conditions *conditions, const Node *target, unsigned reads) {
+    const Node *container = target;
     while (container != NULL && (container->kind == NODE_Attribute || container->kind == NODE_Subscript))
         container = node_child(container, FIELD_value);
     if (container == NULL || container->kind != NODE_Name || reads == 0)
+        return;
+    const unsigned settled = reads & (READS_SURROUNDINGS | READS_OWN_TYPE);
+    if (settled != 0 && target->kind == NODE_Attribute && node_child(target, FIELD_value) == container)
+        give_variable(conditions, condition_own_attribute(conditions, target), settled);
+    reads &= ~settled;
+    if (reads == 0)
         return;
     Variable *variable = condition_variable(conditions, container);
     const Things objects = names_of(conditions->names, conditions->file, container);

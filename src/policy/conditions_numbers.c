@@ -105,6 +105,38 @@ bool condition_bends(const Conditions *conditions, const Node *node) {
                                 : bits && is_number_of_sizes(conditions, node);
 }
 
+static unsigned surroundings_of(const Conditions *conditions, const Node *node) {
+    return node == NULL ? 0 : condition_reads(conditions, node) & READS_SURROUNDINGS;
+}
+
+unsigned condition_meets_surroundings(const Conditions *conditions, const Node *node) {
+    static const FieldName bounds[] = {FIELD_lower, FIELD_upper, FIELD_step};
+    const Node *func = node_child(node, FIELD_func);
+    unsigned reads = 0;
+    if (node->kind == NODE_BinOp)
+        return surroundings_of(conditions, node_child(node, FIELD_left)) |
+               surroundings_of(conditions, node_child(node, FIELD_right));
+    if (node->kind == NODE_For || node->kind == NODE_comprehension)
+        return surroundings_of(conditions, node_child(node, FIELD_iter));
+    for (size_t i = 0; node->kind == NODE_Slice && i < COUNT_OF(bounds); i++)
+        reads |= surroundings_of(conditions, node_child(node, bounds[i]));
+    if (node->kind != NODE_Call || func == NULL)
+        return reads;
+    const Field *args = node_list(node, FIELD_args);
+    const char *name = node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id);
+    const Things called = names_of(conditions->names, conditions->file, func);
+    bool torch = func->kind == NODE_Attribute && called.count == 0;
+    for (size_t i = 0; i < called.count; i++)
+        torch = torch || things_have(&called, THING_UNKNOWN) ||
+                (called.items[i].kind == THING_LIBRARY && text_starts(called.items[i].path, "torch."));
+    for (size_t i = 0; torch && !text_equal(name, "to") && !text_equal(name, "device") && i < args->count;
+         i++)
+        reads |= args->items[i] == NULL || condition_is_parameter(conditions, args->items[i])
+                     ? 0
+                     : surroundings_of(conditions, args->items[i]);
+    return reads;
+}
+
 /* ---- What meets data ------------------------------------------------------------------------- */
 
 /* Sizes, products, quotients and roots of them, as in x / math.sqrt(x.size(-1)): they change with every size,

@@ -32,6 +32,21 @@ static const struct Question {
     {"is_sparse", READS_DEVICE},
     {"get_device", READS_DEVICE},
     {"is_contiguous", READS_DEVICE},
+    {"result_type", READS_TYPE},
+    {"is_same_size", READS_SIZE},
+    {"is_signed", READS_TYPE},
+    {"is_conj", READS_TYPE},
+    {"is_neg", READS_TYPE},
+    {"is_quantized", READS_TYPE},
+    {"is_nested", READS_TYPE},
+    {"is_mkldnn", READS_DEVICE},
+    {"is_mps", READS_DEVICE},
+    {"is_xpu", READS_DEVICE},
+    {"is_pinned", READS_DEVICE},
+    {"is_leaf", READS_SURROUNDINGS},
+    {"is_inference", READS_SURROUNDINGS},
+    {"requires_grad", READS_SURROUNDINGS},
+    {"retains_grad", READS_SURROUNDINGS},
 };
 
 unsigned condition_question(const char *name) {
@@ -39,6 +54,26 @@ unsigned condition_question(const char *name) {
         if (strcmp(name, QUESTIONS[i].name) == 0)
             return QUESTIONS[i].reads;
     return 0;
+}
+
+/* Whatever torch answers that is no tensor of its arguments. */
+unsigned condition_question_of_torch(const char *path) {
+    static const char *const modes[] = {"torch.cuda.", "torch.jit.", "torch.compiler."};
+    if (!text_starts(path, "torch."))
+        return 0;
+    const char *last = strrchr(path, '.') + 1;
+    if (text_equal(last, "is_tensor"))
+        return READS_NONE;
+    if (condition_question(last) != 0 || text_equal(last, "is_nonzero"))
+        return condition_question(last);
+    if (text_equal(last, "get_default_dtype") || text_starts(last, "get_autocast_"))
+        return READS_OWN_TYPE;
+    bool mode = text_starts(last, "is_") || text_starts(last, "get_") || text_starts(last, "are_") ||
+                text_ends(last, "_enabled") || text_ends(last, "_available");
+    for (size_t i = 0; i < COUNT_OF(modes); i++)
+        mode = mode || (text_starts(path, modes[i]) && !text_starts(last, "manual_seed") &&
+                        strchr(path + strlen(modes[i]), '.') == NULL);
+    return mode ? READS_SURROUNDINGS : 0;
 }
 
 /* Attributes of a tensor that are tensors: what is called self may be one. */
@@ -60,6 +95,43 @@ Scope *condition_made_by(const Conditions *conditions, Thing thing) {
     return thing.node == NULL || thing.file == NULL
                ? NULL
                : names_scope_made(conditions->names, thing.file, thing.node);
+}
+
+Variable *condition_own_attribute(const Conditions *conditions, const Node *attribute) {
+    const Node *object = node_child(attribute, FIELD_value);
+    const Things objects = attribute->kind != NODE_Attribute || object == NULL
+                               ? (Things){0}
+                               : names_of(conditions->names, conditions->file, object);
+    for (size_t i = 0; i < objects.count; i++) {
+        const Scope *class =
+            objects.items[i].kind == THING_INSTANCE ? condition_made_by(conditions, objects.items[i]) : NULL;
+        if (class != NULL && class->instance != NULL)
+            return table_get(class->instance, node_text(attribute, FIELD_attr));
+    }
+    return NULL;
+}
+
+/* self.cfg, of def __init__(self, cfg): what the constructor was given. */
+static bool is_configuration(const Conditions *conditions, const Node *object) {
+    const Variable *variable =
+        object->kind == NODE_Attribute ? condition_own_attribute(conditions, object) : NULL;
+    bool all = variable != NULL && variable->things.count > 0;
+    for (size_t i = 0; all && i < variable->things.count; i++)
+        all = variable->things.items[i].kind == THING_UNKNOWN ||
+              variable->things.items[i].kind == THING_INSTANCE;
+    return all;
+}
+
+/* self.l.weight.dtype: a model may be cast and moved after its construction. */
+static unsigned reads_of_own(const Conditions *conditions, const Node *attribute) {
+    const Node *object = node_child(attribute, FIELD_value);
+    const Variable *variable = condition_own_attribute(conditions, attribute);
+    const unsigned kept = variable == NULL ? 0 : variable->reads,
+                   asked = condition_question(node_text(attribute, FIELD_attr));
+    if (object == NULL || object->kind != NODE_Attribute || is_configuration(conditions, object))
+        return kept;
+    return kept | (asked & READS_SURROUNDINGS) |
+           ((asked & (READS_TYPE | READS_DEVICE)) != 0 ? READS_OWN_TYPE : 0);
 }
 
 static bool class_has(const Conditions *conditions, const Things *objects, const char *attribute) {
@@ -134,6 +206,34 @@ bool condition_is_parameter(const Conditions *conditions, const Node *expression
     return false;
 }
 
+/* isinstance(x, nn.Parameter) and type(x), of something that a call gives. */
+static unsigned reads_of_kind(const Conditions *conditions, const Node *call, const char *builtin) {
+    static const char *const own[] = {"torch.nn.Parameter", "torch.nn.Buffer",
+                                      "torch.nn.UninitializedParameter"};
+    const Field *args = node_list(call, FIELD_args);
+    const Node *object = args->count > 0 ? args->items[0] : NULL;
+    const bool type = text_equal(builtin, "type"), isinstance = text_equal(builtin, "isinstance");
+    if (object == NULL || (!type && !isinstance) || condition_of_self(conditions, object))
+        return 0;
+    const Things things = names_of(conditions->names, conditions->file, object);
+    const bool parameter = condition_is_parameter(conditions, object) && !things_all(&things, THING_INSTANCE);
+    if (type)
+        return parameter ? READS_SURROUNDINGS : 0;
+    const Things classes = args->count < 2 || args->items[1] == NULL
+                               ? (Things){0}
+                               : names_inside(conditions->names, conditions->file, args->items[1]);
+    unsigned reads = parameter ? READS_NONE : 0;
+    for (size_t i = 0; i < classes.count; i++) {
+        const char *path = classes.items[i].kind == THING_LIBRARY ? classes.items[i].path : NULL;
+        if (path != NULL && text_among(path, own, COUNT_OF(own)))
+            reads = READS_SURROUNDINGS;
+        else if (parameter && path != NULL && text_starts(path, "torch.") && text_ends(path, "Tensor") &&
+                 !text_equal(path, "torch.Tensor"))
+            reads = READS_TYPE;
+    }
+    return reads;
+}
+
 static unsigned reads_of_length(const Conditions *conditions, const Node *call) {
     const Field *args = node_list(call, FIELD_args);
     return args->count == 1 && condition_is_parameter(conditions, args->items[0]) ? READS_SIZE : 0;
@@ -142,7 +242,9 @@ static unsigned reads_of_length(const Conditions *conditions, const Node *call) 
 /* Python's own functions keep numbers, and so do objects that are made of them. Torch's make tensors, and
  * those that make one of a number are no other than it. */
 static bool keeps_numbers(const Thing *called) {
-    static const char *const names[] = {"torch.tensor", "torch.as_tensor", "torch.scalar_tensor"};
+    static const char *const names[] = {"torch.tensor",      "torch.as_tensor",     "torch.scalar_tensor",
+                                        "torch.finfo",       "torch.iinfo",         "torch.can_cast",
+                                        "torch.result_type", "torch.promote_types", "torch.device"};
     bool keeps = called->kind == THING_BUILTIN || called->kind == THING_CLASS ||
                  called->kind == THING_RESULT ||
                  (called->kind == THING_LIBRARY && !text_starts(called->path, "torch."));
@@ -167,9 +269,11 @@ static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
         of_numbers = of_numbers || keeps_numbers(thing);
         known = known || thing->kind == THING_LIBRARY || thing->kind == THING_INSTANCE;
         if (thing->kind == THING_LIBRARY && text_starts(thing->path, "torch."))
-            reads |= condition_question(last);
+            reads |= condition_question_of_torch(thing->path);
         if (thing->kind == THING_BUILTIN && text_equal(thing->path, "len"))
             reads |= reads_of_length(conditions, call);
+        if (thing->kind == THING_BUILTIN)
+            reads |= reads_of_kind(conditions, call, thing->path);
         if ((thing->kind == THING_FUNCTION || thing->kind == THING_METHOD) &&
             condition_made_by(conditions, *thing) != NULL)
             reads |= condition_made_by(conditions, *thing)->reads;
@@ -181,9 +285,15 @@ static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
     const Node *object = node_child(func, FIELD_value);
     if (object != NULL && object->kind == NODE_Constant) /* "{}".format(n) */
         return reads | condition_reads_of_arguments(conditions, call);
-    if (object == NULL || condition_of_self(conditions, object) || condition_of_self(conditions, func))
+    if (object == NULL)
         return reads;
+    if (condition_of_self(conditions, object) || condition_of_self(conditions, func))
+        return reads | reads_of_own(conditions, func);
     return reads | condition_question(last) | condition_reads(conditions, object);
+}
+
+static unsigned reads_of_class_name(const Node *attribute) {
+    return text_equal(node_text(attribute, FIELD_attr), "__class__") ? READS_SURROUNDINGS : 0;
 }
 
 bool condition_is_display(const Node *node) {
@@ -199,11 +309,13 @@ unsigned condition_reads(const Conditions *conditions, const Node *node) {
         variable = condition_variable(conditions, node);
         return variable == NULL ? 0 : variable->reads;
     case NODE_Attribute:
-        if (value == NULL || condition_of_self(conditions, node))
+        if (value == NULL)
             return 0;
+        if (condition_of_self(conditions, node))
+            return reads_of_own(conditions, node);
         objects = names_of(conditions->names, conditions->file, value);
         return condition_question(node_text(node, FIELD_attr)) | condition_reads(conditions, value) |
-               reads_of_objects(conditions, &objects);
+               reads_of_objects(conditions, &objects) | reads_of_class_name(node);
     case NODE_Subscript:
         return (value == NULL ? 0 : condition_reads(conditions, value)) |
                (condition_is_display(value) && node_child(node, FIELD_slice) != NULL
@@ -223,7 +335,7 @@ static bool gives_tensor(const Thing *called) {
     if (called->kind != THING_LIBRARY || !text_starts(called->path, "torch."))
         return false;
     const char *last = strrchr(called->path, '.') + 1;
-    bool gives = !(*last >= 'A' && *last <= 'Z') && !text_starts(last, "is_") && !text_starts(last, "get_");
+    bool gives = !(*last >= 'A' && *last <= 'Z') && condition_question_of_torch(called->path) == 0;
     for (size_t i = 0; i < COUNT_OF(others); i++)
         gives = gives && strcmp(last, others[i]) != 0;
     return gives;
