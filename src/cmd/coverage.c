@@ -57,7 +57,8 @@ static int read_arguments(Arena *arena, int count, char **values, CoverageArgume
 static bool record(Arena *arena, Probe *probe, const CoverageArguments *arguments, const char *file,
                    bool refactored, TraceResult *result) {
     StepOptions step = arguments->step;
-    step.original = step.refactored = file;
+    step.original = refactored ? arguments->model : file;
+    step.refactored = file;
     if (refactored)
         trace_refactored(arena, probe, &step, result);
     else

@@ -23,10 +23,6 @@ static const char *a_or_no_tensor(bool is_tensor) {
     return is_tensor ? "a tensor" : "no tensor";
 }
 
-static const char *value_words(Arena *arena, const Value *value) {
-    return value == NULL ? "nothing" : value_describe(arena, value);
-}
-
 static const char *unlike_output(Arena *arena, const GraphOutput *a, const GraphOutput *b) {
     if (!text_equal(a->path, b->path))
         return arena_printf(arena, "the original gives %s where the refactored gives %s", a->path, b->path);
@@ -34,9 +30,15 @@ static const char *unlike_output(Arena *arena, const GraphOutput *a, const Graph
         return arena_printf(arena, "%s is %s in the original and %s in the refactored", a->path,
                             a_or_no_tensor(a->is_tensor), a_or_no_tensor(b->is_tensor));
     if (!a->is_tensor &&
-        (a->value == NULL || b->value == NULL ? a->value != b->value : !value_equal(a->value, b->value)))
-        return arena_printf(arena, "%s is %s in the original and %s in the refactored", a->path,
-                            value_words(arena, a->value), value_words(arena, b->value));
+        (a->value == NULL || b->value == NULL ? a->value != b->value : !value_equal(a->value, b->value))) {
+        const char *texts[] = {"nothing", "nothing"};
+        if (a->value != NULL && b->value != NULL)
+            value_describe_both(arena, a->value, b->value, texts);
+        else
+            texts[a->value == NULL] = value_describe(arena, a->value == NULL ? b->value : a->value);
+        return arena_printf(arena, "%s is %s in the original and %s in the refactored", a->path, texts[0],
+                            texts[1]);
+    }
     return NULL;
 }
 

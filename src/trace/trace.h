@@ -73,6 +73,8 @@ bool value_equal(const Value *a, const Value *b);
 bool value_is_container(const Value *value); /* has items */
 /* A short text for messages ("a list of 3", "'relu'", "12", "tensor 4"); at most about 80 characters. */
 const char *value_describe(Arena *arena, const Value *value);
+/* The same of two that differ, so that what is said of them differs: "3 (int)" and "3 (float)". */
+void value_describe_both(Arena *arena, const Value *a, const Value *b, const char *texts[2]);
 /* The Python name of the kind: "list", "NoneType", "torch.dtype", a class's own name. */
 const char *value_type_name(const Value *value);
 /* Calls `visit` for every value that is no container, in order. `path` is `prefix` and the way to it:

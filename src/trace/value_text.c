@@ -82,6 +82,23 @@ const char *value_describe(Arena *arena, const Value *value) {
                         count);
 }
 
+void value_describe_both(Arena *arena, const Value *a, const Value *b, const char *texts[2]) {
+    const Value *values[] = {a, b};
+    for (size_t i = 0; i < 2; i++)
+        texts[i] = value_describe(arena, values[i]);
+    if (strcmp(texts[0], texts[1]) != 0)
+        return;
+    const bool of_one_type = strcmp(value_type_name(a), value_type_name(b)) == 0;
+    for (size_t i = 0; i < 2; i++) {
+        if (!of_one_type)
+            texts[i] = arena_printf(arena, "%s (%s)", texts[i], value_type_name(values[i]));
+        else if (a->kind == VALUE_FLOAT)
+            texts[i] = arena_printf(arena, "%.17g", values[i]->real);
+        else
+            texts[i] = arena_printf(arena, i == 0 ? "%s" : "another %s", texts[i]);
+    }
+}
+
 const Value *value_field(const Value *value, const char *name) {
     if (!value_is_container(value))
         return NULL;

@@ -208,9 +208,11 @@ static void compare_values(Walk *walk, const char *path, const Value *a, const V
             arena_printf(walk->arena, "%s can't be compared; return tensors, numbers, strings and containers",
                          value_type_name(a->kind == VALUE_OTHER ? a : b)));
     } else if (!value_equal(a, b)) {
-        structure_problem(walk, path,
-                          arena_printf(walk->arena, "the original returns %s, the refactored %s",
-                                       value_describe(walk->arena, a), value_describe(walk->arena, b)));
+        const char *texts[2];
+        value_describe_both(walk->arena, a, b, texts);
+        structure_problem(
+            walk, path,
+            arena_printf(walk->arena, "the original returns %s, the refactored %s", texts[0], texts[1]));
     } else if (!value_is_container(a)) {
         add_leaf(walk, path, value_type_name(a));
     }

@@ -68,48 +68,78 @@ json_t *proof_map_json(const ProofResult *proof) {
 
 /* ---- One: plumbline trace ------------------------------------------------------------------- */
 
-static Status record_one(StepState *step, const Side *side, bool symbolic, Recording *recording,
-                         Error *error) {
-    RecordRequest request = {0};
-    Description description = {0};
-    CellFailure failure = {0};
+/* What is asked of its own file; `init`: what it is built with where that is not the file's own. */
+static Status sample_of(StepState *step, const Side *side, bool symbolic, unsigned trials,
+                        const InitInputs *init, Description *description, CellFailure *failure,
+                        Error *error) {
+    if (symbolic)
+        return record_own_inputs(step, side, description, failure, error);
+    const DescribeRequest wanted = {.seed = step->options->seed,
+                                    .trial_seed = step->options->seed,
+                                    .trial_count = trials,
+                                    .init = init,
+                                    .initialise = true};
+    json_t *done;
     Work work;
-    *recording = (Recording){0};
-    if (symbolic) {
-        if (record_own_inputs(step, side, &description, &failure, error) != STATUS_OK)
-            return STATUS_ERROR;
-    } else {
-        const DescribeRequest wanted = {.seed = step->options->seed,
-                                        .trial_seed = step->options->seed,
-                                        .trial_count = 1,
-                                        .initialise = true};
-        json_t *done;
-        if (work_describe(step->arena, &step->settings, side, &wanted, &work, error) != STATUS_OK)
-            return STATUS_ERROR;
-        Status status = work_wait(step->arena, &work, &done, &failure, error);
-        if (status == STATUS_OK && done != NULL)
-            status = description_decode(step->arena, &work, done, &description, error);
-        work_close(&work);
-        if (status != STATUS_OK)
-            return STATUS_ERROR;
-    }
-    if (failure.failed) {
-        recording->failure = failure;
+    if (work_describe(step->arena, &step->settings, side, &wanted, &work, error) != STATUS_OK)
+        return STATUS_ERROR;
+    Status status = work_wait(step->arena, &work, &done, failure, error);
+    if (status == STATUS_OK && done != NULL)
+        status = description_decode(step->arena, &work, done, description, error);
+    work_close(&work);
+    return status;
+}
+
+typedef struct Samples {
+    Description own, lent; /* the original lends what a refactored file leaves to it, as in a step */
+    bool init_lent, inputs_lent;
+} Samples;
+
+static Status take_samples(StepState *step, const Side *side, bool symbolic, Samples *samples,
+                           CellFailure *failure, Error *error) {
+    const bool refactored = side == &step->candidate;
+    *samples = (Samples){.init_lent = refactored && !program_defines(&side->program, "get_init_inputs"),
+                         .inputs_lent = refactored && !program_defines(&side->program, "get_inputs")};
+    if ((samples->init_lent || samples->inputs_lent) &&
+        sample_of(step, &step->original, symbolic, 1, NULL, &samples->lent, failure, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (failure->failed || (symbolic && samples->inputs_lent))
         return STATUS_OK;
-    }
-    RecordInputs inputs = record_inputs(step, json_array_get(json_object_get(description.done, "trials"), 0),
-                                        description.inputs, false);
-    request.inputs = &inputs;
+    return sample_of(step, side, symbolic, samples->inputs_lent ? 0 : 1,
+                     samples->init_lent ? &samples->lent.init : NULL, &samples->own, failure, error);
+}
+
+static Status record_with(StepState *step, const Side *side, bool symbolic, const Samples *samples,
+                          Recording *recording, Error *error) {
+    const Description *given = samples->inputs_lent ? &samples->lent : &samples->own;
+    RecordInputs inputs =
+        record_inputs(step, json_array_get(json_object_get(given->done, "trials"), 0), given->inputs, false);
+    RecordRequest request = {.inputs = &inputs, .init = samples->init_lent ? &samples->lent.init : NULL};
+    Work work;
     if (!symbolic) {
-        request.weights = weights_layout_original(&description.state);
-        request.weights_file = description.weights;
+        request.weights = weights_layout_original(&samples->own.state);
+        request.weights_file = samples->own.weights;
     }
     Status status = record_start(step, side, &request, &work, error);
     if (status == STATUS_OK)
         status = record_finish(step->arena, &work, &inputs, recording, NULL, error);
     json_decref((json_t *)request.weights);
     record_inputs_close(&inputs);
-    description_close(&description);
+    return status;
+}
+
+static Status record_one(StepState *step, const Side *side, bool symbolic, Recording *recording,
+                         Error *error) {
+    Samples samples;
+    CellFailure failure = {0};
+    *recording = (Recording){0};
+    Status status = take_samples(step, side, symbolic, &samples, &failure, error);
+    if (status == STATUS_OK && failure.failed)
+        recording->failure = failure;
+    else if (status == STATUS_OK)
+        status = record_with(step, side, symbolic, &samples, recording, error);
+    description_close(&samples.own);
+    description_close(&samples.lent);
     return status;
 }
 

@@ -215,7 +215,8 @@ typedef struct TraceResult {
 } TraceResult;
 /* Records one component. `real`: on real tensors; otherwise on shapes alone if it can be. */
 void trace_component(Arena *arena, Probe *probe, const StepOptions *options, bool real, TraceResult *result);
-/* The same of a refactored file, whose children are files of its program: modules and makers name them. */
+/* The same of a refactored file, whose children are files of its program: modules and makers name them.
+ * Inputs of forward and __init__ that it has no function for are the original's. */
 void trace_refactored(Arena *arena, Probe *probe, const StepOptions *options, TraceResult *result);
 
 typedef struct LintResult {

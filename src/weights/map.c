@@ -47,6 +47,9 @@ static Status parse_part(Arena *arena, const json_t *json, const char *where, Ma
         return STATUS_ERROR;
     const bool start = json_object_get(json, "start") != NULL, stop = json_object_get(json, "stop") != NULL;
     target->is_slice = start || stop;
+    if ((start && json_read_int(json, "start", 0, INT64_MAX, &target->start, where, error) != STATUS_OK) ||
+        (stop && json_read_int(json, "stop", 0, INT64_MAX, &target->stop, where, error) != STATUS_OK))
+        return STATUS_ERROR;
     if (start != stop)
         return error_set(error, where, "give both, in elements along \"dim\"",
                          "a part has one of \"start\" and \"stop\" only");
@@ -54,12 +57,7 @@ static Status parse_part(Arena *arena, const json_t *json, const char *where, Ma
         json_read_int(json, "dim", -TENSOR_RANK_MAX, TENSOR_RANK_MAX - 1, &target->dim, where, error) !=
             STATUS_OK)
         return STATUS_ERROR;
-    if (!target->is_slice)
-        return STATUS_OK;
-    if (json_read_int(json, "start", 0, INT64_MAX, &target->start, where, error) != STATUS_OK ||
-        json_read_int(json, "stop", 0, INT64_MAX, &target->stop, where, error) != STATUS_OK)
-        return STATUS_ERROR;
-    if (target->start >= target->stop)
+    if (target->is_slice && target->start >= target->stop)
         return error_set(error, where, "", "a part starts at %lld and stops at %lld",
                          (long long)target->start, (long long)target->stop);
     return STATUS_OK;

@@ -377,8 +377,26 @@ static void mutated_traces_never_crash(void **state) {
     }
 }
 
+static void test_two_values_that_differ_are_told_apart(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    const char *texts[2];
+    const Value three = {.kind = VALUE_INT, .integer = 3}, real = {.kind = VALUE_FLOAT, .real = 3},
+                more = {.kind = VALUE_FLOAT, .real = 3.0000000001}, four = {.kind = VALUE_INT, .integer = 4};
+    value_describe_both(arena, &three, &four, texts);
+    assert_string_equal(texts[1], "4");
+    value_describe_both(arena, &three, &real, texts);
+    assert_string_equal(texts[0], "3 (int)");
+    assert_string_equal(texts[1], "3 (float)");
+    value_describe_both(arena, &real, &more, texts);
+    assert_string_equal(texts[0], "3");
+    assert_string_equal(texts[1], "3.0000000001");
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_values_that_differ_are_told_apart),
         cmocka_unit_test(values_keep_what_they_are),
         cmocka_unit_test(tensors_are_named_by_path),
         cmocka_unit_test(wrong_values_are_refused),

@@ -57,8 +57,12 @@ def meaning(path):
     return ast.dump(tree)
 
 
+def listed(folder, pattern):
+    return [path for path in sorted(folder.glob(pattern)) if path.name != "__init__.py" and not path.name.startswith(".")]
+
+
 def component_files():
-    return [path for level in LEVELS for path in sorted((FOLDER / level).glob("*.py")) if path.name != "__init__.py"]
+    return [path for level in LEVELS for path in listed(FOLDER / level, "*.py")]
 
 
 def find_original():
@@ -72,7 +76,7 @@ def find_original():
         for folder in (Path.cwd(), FOLDER, *FOLDER.parents):
             if name.endswith(".py") and (folder / name).is_file():
                 return (folder / name).resolve()
-    models = sorted((FOLDER / LEVELS[0]).glob("*.py"))
+    models = listed(FOLDER / LEVELS[0], "*.py")
     if not models:
         raise Failure("there is no file in level_3_model")
     return models[0]
@@ -118,7 +122,7 @@ def find_steps():
         by_meaning.setdefault(meaning(path), path)
     stems = sorted(component_files(), key=lambda path: -len(path.stem))
     steps = {}
-    for folder in sorted((FOLDER / "steps").glob("*")):
+    for folder in listed(FOLDER / "steps", "*"):
         if not (folder / "refactored.py").is_file():
             continue
         original = folder / "original.py"
