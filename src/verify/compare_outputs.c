@@ -155,9 +155,20 @@ static const char *key_text(Arena *arena, const Value *key) {
                                   : value_describe(arena, key);
 }
 
+/* Equal for equal keys alone, which what is shown of them need not be: (0, 1) and (0, 2) are tuples of 2. */
 static const char *item_key(Arena *arena, const Value *value, size_t item) {
-    return value->kind == VALUE_DICT ? key_text(arena, &value->list.items[2 * item])
-                                     : arena_printf(arena, "\"%s\"", value->fields[item]);
+    if (value->kind != VALUE_DICT)
+        return arena_printf(arena, "\"%s\"", value->fields[item]);
+    json_t *key = value_to_json(&value->list.items[2 * item]);
+    char *text = json_dumps(key, JSON_ENCODE_ANY | JSON_COMPACT);
+    const char *copy = arena_strdup(arena, text != NULL ? text : "");
+    free(text);
+    json_decref(key);
+    return copy;
+}
+
+static const char *shown_key(Arena *arena, const Value *value, size_t item) {
+    return value->kind == VALUE_DICT ? key_text(arena, &value->list.items[2 * item]) : value->fields[item];
 }
 
 static size_t mapping_count(const Value *value) {
@@ -176,8 +187,8 @@ static void compare_mappings(Walk *walk, const char *path, const Value *a, const
     for (size_t i = 0; i < mapping_count(a); i++) {
         const char *key = item_key(walk->arena, a, i);
         const Value *other = table_get(ours, key);
-        const char *step = a->kind == VALUE_DICT ? arena_printf(walk->arena, "%s[%s]", path, key)
-                                                 : arena_printf(walk->arena, "%s.%s", path, a->fields[i]);
+        const char *step = arena_printf(walk->arena, a->kind == VALUE_DICT ? "%s[%s]" : "%s.%s", path,
+                                        shown_key(walk->arena, a, i));
         if (other == NULL)
             structure_problem(walk, step, "the refactored does not return it");
         else
