@@ -25,7 +25,7 @@ static bool is_error(const Node *raised) {
     return false;
 }
 
-static bool only_raises(const Field *block) {
+bool condition_only_raises(const Field *block) {
     const Node *last = block->count == 0 ? NULL : block->items[block->count - 1];
     bool leaves = last == NULL || last->kind != NODE_Raise || !is_error(node_child(last, FIELD_exc));
     for (size_t i = 0; i < block->count; i++)
@@ -95,8 +95,8 @@ static bool may_be_asked(const Conditions *conditions, const Node *node) {
         if (parent->kind == NODE_Assert)
             return pure;
         if (parent->kind == NODE_If && node_child(parent, FIELD_test) == below)
-            return pure && (only_raises(node_list(parent, FIELD_body)) ||
-                            only_raises(node_list(parent, FIELD_orelse)) ||
+            return pure && (condition_only_raises(node_list(parent, FIELD_body)) ||
+                            condition_only_raises(node_list(parent, FIELD_orelse)) ||
                             (below->kind == NODE_Compare && only_casts(conditions, parent)));
         pure = pure && only_answers(conditions, parent);
     }

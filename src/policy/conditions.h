@@ -59,6 +59,8 @@ bool condition_is_tensor(const Conditions *conditions, const Node *expression);
 bool condition_bends(const Conditions *conditions, const Node *node);
 /* x * torch.cuda.is_available(), x[:torch.cuda.device_count()]: READS_SURROUNDINGS or 0. */
 unsigned condition_meets_surroundings(const Conditions *conditions, const Node *node);
+/* The statements end in an exception, whatever comes before. */
+bool condition_only_raises(const Field *block);
 /* The part of an arithmetic expression or a call of torch's that is a number made of sizes, where it meets
  * what may be data, or is rounded: n - 30 of x * (n - 30), n // k. Not products, quotients and roots of
  * sizes, as in scores / math.sqrt(q.size(-1)). NULL: none. */
