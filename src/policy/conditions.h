@@ -18,6 +18,7 @@ typedef struct Condition {
     const ProgramFile *file;
     const Node *node;
     unsigned reads;
+    bool reached;          /* by forward */
     bool number;           /* no test: what condition_number found */
     const char *signature; /* "1 30 equality": the same where two ask the same, whatever their names are */
 } Condition;
@@ -25,8 +26,9 @@ typedef struct Condition {
 typedef struct Conditions { /* of one program */
     Arena *arena;
     const Names *names;
-    const Language *language; /* NULL: all functions are looked at, not only those that forward reaches */
-    const ProgramFile *file;  /* the one that is being walked */
+    const Language *language;
+    bool everywhere;         /* all functions are looked at, not only those that forward reaches */
+    const ProgramFile *file; /* the one that is being walked */
     bool grew;
     Condition *items;
     size_t count, capacity;

@@ -48,8 +48,14 @@ extern const Rule
 void policy_judge_language(const Program *program, const char *const *allowed_imports, size_t allowed_count,
                            Findings *findings);
 /* Tests on sizes, dtype and device (soundness 12), in all that forward reaches of the candidate. Notes where
- * the original's own code lies in a library. */
-void policy_judge_conditions(const Program *candidate, const Program *original, Findings *findings);
+ * the original's own code lies in a library. `left_out`: claims about the original's tests that the candidate
+ * has not, on `results`. */
+typedef struct Texts {
+    const char **items;
+    size_t count, capacity;
+} Texts;
+void policy_judge_conditions(Arena *results, const Program *candidate, const Program *original,
+                             Findings *findings, Texts *left_out);
 /* An argument of forward. */
 typedef struct ForwardArgument {
     const char *name;

@@ -166,7 +166,11 @@ bool step_judge_source(StepState *step) {
                           result->findings);
     bool may_run = findings_count(result->findings, SEVERITY_VIOLATION) == 0;
     policy_judge_source(&step->candidate.program, result->findings);
-    policy_judge_conditions(&step->candidate.program, &step->original.program, result->findings);
+    Texts left_out = {0};
+    policy_judge_conditions(step->arena, &step->candidate.program, &step->original.program, result->findings,
+                            &left_out);
+    for (size_t i = 0; i < left_out.count; i++)
+        step_narrow(step, "soundness 12", left_out.items[i]);
     narrow_by_conditions(step);
     result->seconds.policy = seconds_now() - start;
     if (!may_run)
