@@ -25,7 +25,7 @@ static bool is_error(const Node *raised) {
     return false;
 }
 
-static bool only_raises(const Field *block) {
+bool condition_only_raises(const Field *block) {
     const Node *last = block->count == 0 ? NULL : block->items[block->count - 1];
     bool leaves = last == NULL || last->kind != NODE_Raise || !is_error(node_child(last, FIELD_exc));
     for (size_t i = 0; i < block->count; i++)
@@ -95,8 +95,8 @@ static bool may_be_asked(const Conditions *conditions, const Node *node) {
         if (parent->kind == NODE_Assert)
             return pure;
         if (parent->kind == NODE_If && node_child(parent, FIELD_test) == below)
-            return pure && (only_raises(node_list(parent, FIELD_body)) ||
-                            only_raises(node_list(parent, FIELD_orelse)) ||
+            return pure && (condition_only_raises(node_list(parent, FIELD_body)) ||
+                            condition_only_raises(node_list(parent, FIELD_orelse)) ||
                             (below->kind == NODE_Compare && only_casts(conditions, parent)));
         pure = pure && only_answers(conditions, parent);
     }
@@ -307,7 +307,12 @@ static void add_condition(Conditions *conditions, const Node *node, unsigned rea
     if ((reads & READS_OWN_TYPE) != 0)
         reads = (reads & ~(unsigned)READS_OWN_TYPE) | READS_TYPE;
     *(Condition *)ARENA_PUSH(conditions->arena, conditions) =
-        (Condition){conditions->file, node, reads, number, signature_of(conditions, node, reads)};
+        (Condition){conditions->file,
+                    node,
+                    reads,
+                    language_reaches(conditions->language, node),
+                    number,
+                    signature_of(conditions, node, reads)};
 }
 
 /* if torch.cuda.is_available(): self.scale = 2, where the model or the module is made. */
@@ -325,8 +330,7 @@ static bool asked_while_made(const Conditions *conditions, const Node *node, uns
 
 static bool look(const Node *node, void *context) {
     Conditions *conditions = context;
-    const bool everywhere = conditions->language == NULL;
-    bool reached = everywhere || language_reaches(conditions->language, node);
+    bool reached = conditions->everywhere || language_reaches(conditions->language, node);
     const Node *number = reached ? condition_number(conditions, node) : NULL;
     if (number != NULL && !may_be_asked(conditions, number))
         add_condition(conditions, number, READS_SIZE, true);
@@ -349,18 +353,16 @@ static bool look(const Node *node, void *context) {
     return true;
 }
 
-static Conditions conditions_of(Arena *arena, const Program *program, Language *language) {
-    Conditions conditions = {.arena = arena, .names = names_new(arena, program)};
-    if (language != NULL) {
-        *language = (Language){.arena = arena, .program = program, .names = conditions.names};
-        language_find_reached(language);
-    }
+static Conditions conditions_of(Arena *arena, const Program *program, bool original, Language *language) {
+    Conditions conditions = {.arena = arena, .names = names_new(arena, program), .everywhere = original};
+    *language =
+        (Language){.arena = arena, .program = program, .names = conditions.names, .of_original = original};
+    language_find_reached(language);
     conditions_follow(&conditions, program);
     conditions.language = language;
     for (size_t i = 0; i < program->count; i++) {
         conditions.file = program->items[i];
-        if (language != NULL)
-            language->file = conditions.file;
+        language->file = conditions.file;
         node_walk(conditions.file->tree.module, look, &conditions);
     }
     return conditions;
@@ -447,14 +449,37 @@ static void report(Findings *findings, const Condition *condition, bool unseen) 
                      what_it_asks(condition));
 }
 
-void policy_judge_conditions(const Program *candidate, const Program *original, Findings *findings) {
+/* What the original asks of a call and the candidate doesn't: each matter once. */
+static void name_left_out(Arena *arena, const Conditions *ours, const Conditions *theirs, Texts *left_out) {
+    Table *named = table_new(theirs->arena);
+    for (size_t i = 0; i < theirs->count; i++) {
+        const Condition *condition = &theirs->items[i];
+        if (!condition->reached || condition->number || has_like(ours, condition) ||
+            table_has(named, condition->signature))
+            continue;
+        table_put(named, condition->signature, TABLE_PRESENT);
+        const Place place = node_place(&condition->file->tree, condition->node);
+        const char *what = condition->reads == READS_NONE                 ? "what an argument is"
+                           : (condition->reads & READS_SURROUNDINGS) != 0 ? "what surrounds the call"
+                           : (condition->reads & READS_SIZE) != 0         ? "sizes"
+                                                                          : "a dtype or a device";
+        const char *folder = strrchr(place.file, '/'), *name = folder == NULL ? place.file : folder + 1;
+        *(const char **)ARENA_PUSH(arena, left_out) = arena_printf(
+            arena, "asked as the sample is: %s:%d asks for %s, and the refactored has no such test",
+            text_printable(arena, name, strlen(name)), place.line, what);
+    }
+}
+
+void policy_judge_conditions(Arena *results, const Program *candidate, const Program *original,
+                             Findings *findings, Texts *left_out) {
     Arena *arena = arena_new();
-    Language language;
-    const Conditions ours = conditions_of(arena, candidate, &language);
-    const Conditions theirs = ours.count == 0 ? ours : conditions_of(arena, original, NULL);
+    Language our_language, their_language;
+    const Conditions ours = conditions_of(arena, candidate, false, &our_language);
+    const Conditions theirs = conditions_of(arena, original, true, &their_language);
     const bool unseen = ours.count > 0 && is_of_a_library(original);
     for (size_t i = 0; i < ours.count; i++)
         if (!has_like(&theirs, &ours.items[i]))
             report(findings, &ours.items[i], unseen);
+    name_left_out(results, &ours, &theirs, left_out);
     arena_free(arena);
 }

@@ -18,6 +18,7 @@ typedef struct Condition {
     const ProgramFile *file;
     const Node *node;
     unsigned reads;
+    bool reached;          /* by forward */
     bool number;           /* no test: what condition_number found */
     const char *signature; /* "1 30 equality": the same where two ask the same, whatever their names are */
 } Condition;
@@ -25,8 +26,9 @@ typedef struct Condition {
 typedef struct Conditions { /* of one program */
     Arena *arena;
     const Names *names;
-    const Language *language; /* NULL: all functions are looked at, not only those that forward reaches */
-    const ProgramFile *file;  /* the one that is being walked */
+    const Language *language;
+    bool everywhere;         /* all functions are looked at, not only those that forward reaches */
+    const ProgramFile *file; /* the one that is being walked */
     bool grew;
     Condition *items;
     size_t count, capacity;
@@ -59,6 +61,8 @@ bool condition_is_tensor(const Conditions *conditions, const Node *expression);
 bool condition_bends(const Conditions *conditions, const Node *node);
 /* x * torch.cuda.is_available(), x[:torch.cuda.device_count()]: READS_SURROUNDINGS or 0. */
 unsigned condition_meets_surroundings(const Conditions *conditions, const Node *node);
+/* The statements end in an exception, whatever comes before. */
+bool condition_only_raises(const Field *block);
 /* The part of an arithmetic expression or a call of torch's that is a number made of sizes, where it meets
  * what may be data, or is rounded: n - 30 of x * (n - 30), n // k. Not products, quotients and roots of
  * sizes, as in scores / math.sqrt(q.size(-1)). NULL: none. */

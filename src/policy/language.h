@@ -13,6 +13,7 @@ typedef struct Language {
     Findings *findings;
     const char *const *allowed_imports;
     size_t allowed_count;
+    bool of_original;        /* the program is an original: its files are looked at too */
     bool **reached;          /* by file, by id of a FunctionDef or Lambda: forward may run it */
     const ProgramFile *file; /* the one that is being judged */
 } Language;

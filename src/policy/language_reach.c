@@ -110,7 +110,7 @@ void language_find_reached(Language *language) {
     for (size_t i = 0; i < program->count; i++) {
         reach.file = program->items[i];
         language->reached[i] = ARENA_ARRAY(arena, bool, reach.file->tree.node_count + 1);
-        if (reach.file->part != PART_ORIGINAL)
+        if (language->of_original || reach.file->part != PART_ORIGINAL)
             node_walk(reach.file->tree.module, note, &reach);
     }
     bool grew = true;

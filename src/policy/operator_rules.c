@@ -26,6 +26,9 @@ const Rule RULE_STEP_SIZE = {"step.size", "a number made of sizes meets data as 
 const Rule RULE_STEP_ARGUMENT = {"step.argument",
                                  "whether an argument was given is asked only where the original asks",
                                  "take it for given, as the original does", "soundness 12"};
+const Rule RULE_STEP_ARGUMENT_UNREAD = {"step.argument-unread",
+                                        "forward reads every argument that the original's reads",
+                                        "use the argument as the original does", "soundness 7"};
 const Rule RULE_OP_EMBEDDING = {"op.embedding", "refactored.py takes no rows out of a parameter",
                                 "that is an embedding: move it into a child component", OPERATORS};
 const Rule RULE_OP_CHILD_PARAMETER = {

@@ -48,8 +48,28 @@ extern const Rule
 void policy_judge_language(const Program *program, const char *const *allowed_imports, size_t allowed_count,
                            Findings *findings);
 /* Tests on sizes, dtype and device (soundness 12), in all that forward reaches of the candidate. Notes where
- * the original's own code lies in a library. */
-void policy_judge_conditions(const Program *candidate, const Program *original, Findings *findings);
+ * the original's own code lies in a library. `left_out`: claims about the original's tests that the candidate
+ * has not, on `results`. */
+typedef struct Texts {
+    const char **items;
+    size_t count, capacity;
+} Texts;
+void policy_judge_conditions(Arena *results, const Program *candidate, const Program *original,
+                             Findings *findings, Texts *left_out);
+/* An argument of forward. */
+typedef struct ForwardArgument {
+    const char *name;
+    const Node *node;
+    bool positional, read; /* read: for more than to raise an error, in the original */
+} ForwardArgument;
+typedef struct ForwardArguments {
+    ForwardArgument *items;
+    size_t count, capacity;
+} ForwardArguments;
+/* None where forward doesn't stand in the file itself. */
+ForwardArguments policy_arguments_of_original(Arena *arena, const Program *original);
+/* Arguments that the original's forward reads and the candidate's doesn't (soundness 7). */
+void policy_judge_arguments(const Program *candidate, const Program *original, Findings *findings);
 /* Operators, reading data, and __init__ (refactored.py and helpers). What can't be followed is
  * SEVERITY_UNDECIDED. */
 void policy_judge_source(const Program *program, Findings *findings);

@@ -172,12 +172,48 @@ bool step_judge_source(StepState *step) {
                           result->findings);
     bool may_run = findings_count(result->findings, SEVERITY_VIOLATION) == 0;
     policy_judge_source(&step->candidate.program, result->findings);
-    policy_judge_conditions(&step->candidate.program, &step->original.program, result->findings);
+    Texts left_out = {0};
+    policy_judge_conditions(step->arena, &step->candidate.program, &step->original.program, result->findings,
+                            &left_out);
+    for (size_t i = 0; i < left_out.count; i++)
+        step_narrow(step, "soundness 12", left_out.items[i]);
     narrow_by_conditions(step);
     result->seconds.policy = seconds_now() - start;
     if (!may_run)
         result->anticheat = PART_FAILED;
     return may_run;
+}
+
+static void has_tensor(const char *path, const Value *value, void *context) {
+    (void)path, (void)value;
+    *(bool *)context = true;
+}
+
+static void narrow_by_value(StepState *step, const ForwardArgument *argument, const Value *value) {
+    bool tensor = false;
+    value_walk_tensors(step->arena, value, "", has_tensor, &tensor);
+    if (!tensor && argument->read)
+        step_narrow(step, "soundness 7",
+                    arena_printf(step->arena, "called with %s = %s only",
+                                 text_printable(step->arena, argument->name, strlen(argument->name)),
+                                 value_describe(step->arena, value)));
+}
+
+/* What get_inputs gives that is no tensor: other values are not tried (soundness 7). */
+static void narrow_by_values(StepState *step) {
+    if (!step->has_traces)
+        return;
+    const ForwardArguments arguments = policy_arguments_of_original(step->arena, &step->original.program);
+    const Value *args = &step->original_trace.args, *kwargs = &step->original_trace.kwargs;
+    const bool listed = args->kind == VALUE_LIST || args->kind == VALUE_TUPLE;
+    for (size_t i = 0; listed && i < args->list.count && i < arguments.count; i++)
+        if (arguments.items[i].positional)
+            narrow_by_value(step, &arguments.items[i], &args->list.items[i]);
+    for (size_t i = 0; kwargs->kind == VALUE_DICT && i + 1 < kwargs->list.count; i += 2)
+        for (size_t j = 0; j < arguments.count; j++)
+            if (kwargs->list.items[i].kind == VALUE_STR &&
+                text_equal(arguments.items[j].name, kwargs->list.items[i].text.data))
+                narrow_by_value(step, &arguments.items[j], &kwargs->list.items[i + 1]);
 }
 
 static void judge_run(StepState *step) {
@@ -188,6 +224,12 @@ static void judge_run(StepState *step) {
     if (step->has_traces)
         policy_judge_trace(&step->candidate.program, &step->candidate_trace, &step->original_trace,
                            result->findings);
+    bool dependence = false; /* then that is said */
+    for (size_t i = 0; i < result->findings->count; i++)
+        dependence |= strcmp(result->findings->items[i].rule->id, "numbers.dependence") == 0;
+    if (!dependence)
+        policy_judge_arguments(&step->candidate.program, &step->original.program, result->findings);
+    narrow_by_values(step);
     bool broken = false;
     for (size_t i = 0; i < result->findings->count; i++) {
         const Finding *finding = &result->findings->items[i];

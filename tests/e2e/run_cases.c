@@ -9,6 +9,7 @@
  *   expect PASS by proof
  *   says TEXT              must stand in the reason, the error, a finding, an assumption or the first value
  *                          that departs (several: each)
+ *   hides TEXT             must stand in none of these (several: each)
  *   option NAME [VALUE]    a StepOptions field: train, skip_anticheat, rtol, atol, timeout, memory, trials,
  *                          allow, rigor
  *   needs 1|2              only on torch of that major version
@@ -44,7 +45,7 @@ typedef struct Case {
     struct {
         const char **items;
         size_t count, capacity;
-    } says;
+    } says, hides;
     Text body, setup;
     StepOptions options;
     int needs;          /* torch's major version; 0: any */
@@ -137,6 +138,8 @@ static bool read_expectation(Arena *arena, Case *one, const char *line) {
         one->rule = space == NULL ? NULL : space + 1;
     } else if ((rest = after(line, "says")) != NULL) {
         *(const char **)ARENA_PUSH(arena, &one->says) = rest;
+    } else if ((rest = after(line, "hides")) != NULL) {
+        *(const char **)ARENA_PUSH(arena, &one->hides) = rest;
     } else if ((rest = after(line, "needs")) != NULL) {
         if (atoi(rest) != 0)
             one->needs = atoi(rest);
@@ -290,6 +293,8 @@ static void print_result(const StepResult *result) {
         printf("    not proved: %s\n", result->proof.why_not);
     if (result->departure != NULL)
         printf("    %s\n", result->departure->says);
+    for (size_t i = 0; i < result->assumption_count; i++)
+        printf("    claim: %s\n", result->assumptions[i]);
     for (size_t i = 0; i < result->findings->count; i++) {
         const Finding *finding = &result->findings->items[i];
         printf("    %s %s %s:%d: %s\n", finding->severity == SEVERITY_VIOLATION ? "violation" : "note",
@@ -313,6 +318,11 @@ static bool judge(const Case *one, const StepResult *result) {
     for (size_t i = 0; i < one->says.count; i++)
         if (!result_says(result, one->says.items[i])) {
             printf("    expected it to say: %s\n", one->says.items[i]);
+            good = false;
+        }
+    for (size_t i = 0; i < one->hides.count; i++)
+        if (result_says(result, one->hides.items[i])) {
+            printf("    expected it not to say: %s\n", one->hides.items[i]);
             good = false;
         }
     if (!good || getenv("VERBOSE") != NULL)

@@ -1,0 +1,139 @@
+/* What forward does with its arguments (soundness 7): one that only the original reads gives another answer
+ * for other callers, though the sample's calls agree. */
+#include "conditions.h"
+#include "operator_rules.h"
+
+#include <string.h>
+
+typedef struct Reading {
+    const Names *names;
+    const ProgramFile *file;
+    const Scope *forward;
+    const char *name;
+    bool found;
+} Reading;
+
+static bool look_for(const Node *node, void *context);
+
+/* `_ = n`, where nothing reads _. */
+static bool is_put_away(const Reading *reading, const Node *node) {
+    const Node *parent = node->parent;
+    const Field *targets = node_list(parent, FIELD_targets);
+    const Node *target = parent->kind == NODE_Assign && targets->count == 1 ? targets->items[0] : NULL;
+    if (parent->kind == NODE_Expr)
+        return true;
+    if (target == NULL || target->kind != NODE_Name || text_equal(node_text(target, FIELD_id), reading->name))
+        return false;
+    Reading other = *reading;
+    other.name = node_text(target, FIELD_id);
+    other.found = false;
+    const Field *body = node_list(reading->forward->node, FIELD_body);
+    for (size_t i = 0; i < body->count; i++)
+        if (body->items[i] != NULL)
+            node_walk(body->items[i], look_for, &other);
+    return !other.found;
+}
+
+static bool look_for(const Node *node, void *context) {
+    Reading *reading = context;
+    if (reading->found || node->kind != NODE_Name || language_access(node) != ACCESS_LOAD ||
+        !text_equal(node_text(node, FIELD_id), reading->name))
+        return !reading->found;
+    const Variable *variable =
+        names_variable(names_scope_at(reading->names, reading->file, node), reading->name);
+    reading->found = variable != NULL && variable->scope == reading->forward && node->parent != NULL &&
+                     !is_put_away(reading, node);
+    return true;
+}
+
+/* In the original, what is asked only to raise may be left out. */
+static bool look_for_use(const Node *node, void *context) {
+    Reading *reading = context;
+    const Field *others = node_list(node, FIELD_orelse);
+    if (node->kind == NODE_Assert || node->kind == NODE_Raise)
+        return false;
+    if (node->kind == NODE_If && others->count == 0 && condition_only_raises(node_list(node, FIELD_body)))
+        return false;
+    return look_for(node, reading);
+}
+
+static const Node *find_in(const Field *body, NodeKind kind, const char *name) {
+    const Node *found = NULL;
+    for (size_t i = 0; i < body->count; i++)
+        if (body->items[i] != NULL && body->items[i]->kind == kind &&
+            text_equal(node_text(body->items[i], FIELD_name), name))
+            found = body->items[i];
+    return found;
+}
+
+static const Node *find_forward(const Program *program, const char *first, const char *second) {
+    const Field *body = node_list(program->items[0]->tree.module, FIELD_body);
+    const Node *class = find_in(body, NODE_ClassDef, first);
+    if (class == NULL)
+        class = find_in(body, NODE_ClassDef, second);
+    return class == NULL ? NULL : find_in(node_list(class, FIELD_body), NODE_FunctionDef, "forward");
+}
+
+static void add_arguments(Arena *arena, const Names *names, const ProgramFile *file, const Node *forward,
+                          NodeVisitor *visit, ForwardArguments *arguments) {
+    static const FieldName lists[] = {FIELD_posonlyargs, FIELD_args, FIELD_kwonlyargs};
+    const Node *parameters = node_child(forward, FIELD_args);
+    const Field *body = node_list(forward, FIELD_body);
+    bool self = true;
+    for (size_t l = 0; parameters != NULL && l < COUNT_OF(lists); l++) {
+        const Field *list = node_list(parameters, lists[l]);
+        for (size_t i = 0; i < list->count; i++) {
+            if (self || list->items[i] == NULL) {
+                self = false;
+                continue;
+            }
+            Reading reading = {.names = names,
+                               .file = file,
+                               .forward = names_scope_made(names, file, forward),
+                               .name = node_text(list->items[i], FIELD_arg)};
+            for (size_t s = 0; s < body->count && !reading.found; s++)
+                if (body->items[s] != NULL)
+                    node_walk(body->items[s], visit, &reading);
+            *(ForwardArgument *)ARENA_PUSH(arena, arguments) =
+                (ForwardArgument){reading.name, list->items[i], lists[l] != FIELD_kwonlyargs, reading.found};
+        }
+    }
+}
+
+ForwardArguments policy_arguments_of_original(Arena *arena, const Program *original) {
+    ForwardArguments arguments = {0};
+    const Node *forward = find_forward(original, "Model", "RefactoredModel");
+    if (forward != NULL)
+        add_arguments(arena, names_new(arena, original), original->items[0], forward, look_for_use,
+                      &arguments);
+    return arguments;
+}
+
+static const ForwardArgument *find_like(const ForwardArguments *ours, const ForwardArgument *theirs,
+                                        size_t position) {
+    for (size_t i = 0; i < ours->count; i++)
+        if (text_equal(ours->items[i].name, theirs->name))
+            return &ours->items[i];
+    return theirs->positional && position < ours->count && ours->items[position].positional
+               ? &ours->items[position]
+               : NULL;
+}
+
+void policy_judge_arguments(const Program *candidate, const Program *original, Findings *findings) {
+    Arena *arena = arena_new();
+    const ProgramFile *file = candidate->items[0];
+    const Node *forward = find_forward(candidate, "RefactoredModel", "Model");
+    const ForwardArguments theirs = policy_arguments_of_original(arena, original);
+    ForwardArguments ours = {0};
+    if (forward != NULL && theirs.count > 0)
+        add_arguments(arena, names_new(arena, candidate), file, forward, look_for, &ours);
+    for (size_t i = 0; i < theirs.count; i++) {
+        const ForwardArgument *like = theirs.items[i].read ? find_like(&ours, &theirs.items[i], i) : NULL;
+        if (like != NULL && !like->read)
+            findings_add(findings, &RULE_STEP_ARGUMENT_UNREAD, SEVERITY_VIOLATION,
+                         node_place(&file->tree, like->node),
+                         "forward's argument %s is read in the original, and never here",
+                         text_printable(arena, like->name, strlen(like->name)));
+    }
+    arena_free(arena);
+}
