@@ -55,7 +55,7 @@ static Status first_call_agrees(StepState *step, const PairRequest *request, boo
 static bool has_evidence(const Trial *trial) {
     for (size_t i = 0; i < trial->output_count; i++) {
         const OutputComparison *output = &trial->outputs[i];
-        if (output->compared && output->numbers.original_finite > 0 &&
+        if (output->of == LEAF_OF_OUTPUTS && output->compared && output->numbers.original_finite > 0 &&
             (!output->numbers.constant || output->numbers.element_count == 1))
             return true;
     }
@@ -92,6 +92,13 @@ static void settle_tolerance(StepState *step, const RunOutputs *original) {
     result->tolerance.atol = isnan(step->options->atol) ? standard.atol : step->options->atol;
 }
 
+static bool an_output_differs(const Trial *trial) {
+    for (size_t i = 0; i < trial->output_count; i++)
+        if (trial->outputs[i].of == LEAF_OF_OUTPUTS && !trial->outputs[i].matches)
+            return true;
+    return false;
+}
+
 static Status judge_trial(Trials *trials, const PairRequest *request, const Pair *pair, Trial *trial,
                           Error *error) {
     StepState *step = trials->step;
@@ -116,7 +123,7 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
         return STATUS_ERROR;
     if (!trial->pass)
         trial_report_different(trials, trial, kept, rounding);
-    if (!trial->pass && trial_only_numbers_differ(trial))
+    if (!trial->pass && trial_only_numbers_differ(trial) && an_output_differs(trial))
         step_find_departure(step, request, trial);
     trial_compare_modified(trials, pair);
     trial_compare_state(trials, pair);
@@ -172,10 +179,11 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
 
 /* Does any output of the original differ between two of its runs, by so much that a trial could fail? */
 static bool outputs_change(StepState *step, const RunOutputs *a, const RunOutputs *b) {
+    const RunOutputs first = outputs_alone(a), second = outputs_alone(b);
     OutputComparison *outputs;
     size_t count;
-    bool same = compare_outputs(step->arena, a, b, step->result->tolerance, step->processors, &outputs,
-                                &count, findings_new(step->arena));
+    bool same = compare_outputs(step->arena, &first, &second, step->result->tolerance, step->processors,
+                                &outputs, &count, findings_new(step->arena));
     return !same;
 }
 
@@ -246,6 +254,17 @@ static Status run_gradients(Trials *trials, const json_t *sample, Error *error) 
                : run_gradient(trials, sample, TRIAL_EQUAL_GRADIENTS, error);
 }
 
+static const char *other_in_train_mode(Arena *arena, const OutputComparison *outputs, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!outputs[i].matches)
+            return outputs[i].of == LEAF_OF_OUTPUTS
+                       ? "eval mode only: in train mode the refactored gives other outputs"
+                       : arena_printf(arena,
+                                      "eval mode only: in train mode %s is another than the original's",
+                                      outputs[i].path);
+    return "eval mode only: in train mode the refactored gives other outputs";
+}
+
 /* Train mode never fails a step that is judged in eval mode, but in rigor paranoid. */
 static Status run_other_mode(Trials *trials, const json_t *sample, Error *error) {
     StepState *step = trials->step;
@@ -269,15 +288,12 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
                                      pair.candidate_failure.what));
         else if (!compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
                                   step->processors, &outputs, &count, findings_new(step->arena)))
-            step_narrow(step, "soundness 11",
-                        "eval mode only: in train mode the refactored gives other outputs");
-        else if (trial_unlike_state(step->assignment, &pair.original, &pair.candidate, true) != NULL)
+            step_narrow(step, "soundness 11", other_in_train_mode(step->arena, outputs, count));
+        else if (state_unlike(step->assignment, &pair.original, &pair.candidate, true, false) != NULL)
             step_narrow(
                 step, "soundness 11",
-                arena_printf(step->arena,
-                             "eval mode only: in train mode the refactored leaves %s "
-                             "as it is",
-                             trial_unlike_state(step->assignment, &pair.original, &pair.candidate, true)));
+                arena_printf(step->arena, "eval mode only: in train mode the refactored leaves %s as it is",
+                             state_unlike(step->assignment, &pair.original, &pair.candidate, true, false)));
     }
     pair_close(&pair);
     return status;
@@ -353,7 +369,7 @@ static void judge_finite(Trials *trials) {
     const Trial *first = trials->list.items;
     if (first == NULL || first->outputs == NULL)
         return;
-    for (size_t i = 0; i < first->output_count; i++) {
+    for (size_t i = 0; i < first->output_count && first->outputs[i].of == LEAF_OF_OUTPUTS; i++) {
         bool finite = false;
         for (size_t t = 0; t < trials->list.count; t++)
             finite = finite || is_comparable(&trials->list.items[t], i);
