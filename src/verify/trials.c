@@ -206,24 +206,49 @@ static void no_evidence(StepState *step, const char *what) {
         step_violation(step, RULE_NUMBERS_NO_EVIDENCE, (Place){0}, what);
 }
 
-/* Evidence must be able to fail (soundness 15): what the perturbed runs of the original itself show. */
-static void judge_evidence(Trials *trials, TrialKind kind, const Pair *pair) {
+/* A last layer of zeros hides the inputs, until its weights are perturbed: then trials on those weights show
+ * them, against that of the sample's inputs. A second call's outputs may differ by what is kept between
+ * calls. */
+static bool can_show_inputs(TrialKind kind) {
+    return kind == TRIAL_SMALL_INPUTS || kind == TRIAL_LARGE_INPUTS || kind == TRIAL_EQUAL_INPUTS;
+}
+
+static bool perturbs_weights(const StepState *step, TrialKind kind) {
+    return kind == TRIAL_PERTURBED_WEIGHTS && has_floating_state(step);
+}
+
+static void judge_inputs_seen(Trials *trials) {
+    if (trials->inputs_unseen)
+        no_evidence(
+            trials->step,
+            "the original's output stays the same when its inputs are perturbed: nothing can be learned "
+            "from these numbers");
+    pair_close(&trials->with_perturbed);
+}
+
+/* Evidence must be able to fail (soundness 15): what the perturbed runs of the original itself show. What is
+ * kept for later trials is taken from `pair`. */
+static void judge_evidence(Trials *trials, TrialKind kind, Pair *pair) {
     StepState *step = trials->step;
     if (pair->original_failure.failed)
         return;
     bool changed = outputs_change(step, &trials->first.original, &pair->original);
-    if (kind == TRIAL_PERTURBED_WEIGHTS && !changed && has_floating_state(step))
+    if (perturbs_weights(step, kind) && !changed)
         no_evidence(
             step,
             "the original's output stays the same when its weights are perturbed: nothing can be learned "
             "from these numbers");
     const json_t *tensors = json_object_get(
         json_array_get(json_object_get(step->original_description.done, "trials"), 0), "tensors");
-    if (kind == TRIAL_PERTURBED_INPUTS && !changed && json_array_size(tensors) > 0)
-        no_evidence(
-            step,
-            "the original's output stays the same when its inputs are perturbed: nothing can be learned "
-            "from these numbers");
+    if (kind == TRIAL_PERTURBED_INPUTS)
+        trials->inputs_unseen = !changed && json_array_size(tensors) > 0;
+    if (trials->inputs_unseen && perturbs_weights(step, kind)) {
+        trials->with_perturbed = *pair;
+        *pair = (Pair){0};
+    } else if (trials->inputs_unseen && can_show_inputs(kind) &&
+               trials->with_perturbed.original_file != NULL) {
+        trials->inputs_unseen = !outputs_change(step, &trials->with_perturbed.original, &pair->original);
+    }
 }
 
 static bool all_pass(const Trials *trials) {
@@ -346,6 +371,7 @@ static Status run_perturbed(Trials *trials, Error *error) {
         if (run_with_inputs(trials, sample, PERTURBED[i].kind, PERTURBED[i].inputs, i, error) != STATUS_OK)
             return STATUS_ERROR;
     }
+    judge_inputs_seen(trials);
     step_tell(step, "other sizes and mode");
     if (trials_run_sizes(trials, sample, error) != STATUS_OK)
         return STATUS_ERROR;
@@ -441,6 +467,7 @@ Status step_run_trials(StepState *step, Error *error) {
     judge_constants(&trials);
     judge_dependence(&trials);
     pair_close(&trials.first);
+    pair_close(&trials.with_perturbed);
     result->trials = trials.list.items;
     result->trial_count = trials.list.count;
     bool broken = !all_pass(&trials);

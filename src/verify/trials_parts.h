@@ -6,7 +6,9 @@
 
 typedef struct Trials {
     StepState *step;
-    Pair first; /* kept: what the perturbed trials are held against */
+    Pair first;          /* kept: what the perturbed trials are held against */
+    bool inputs_unseen;  /* no trial has shown that the original's outputs depend on its inputs */
+    Pair with_perturbed; /* kept where they are: the sample's inputs on the perturbed weights */
     struct {
         Trial *items;
         size_t count, capacity;
