@@ -305,39 +305,48 @@ static void compare_arguments(Walk *walk) {
     }
 }
 
-/* `ours`: of the candidate's tensor, the part that the piece gives. */
-static void compare_piece(Walk *walk, const StateDict *originals, const Piece *piece,
-                          const TensorView *ours) {
-    const StateEntry *entry = &originals->items[piece->original];
-    const TensorView *theirs = final_state(walk->original, entry->key);
-    int64_t shapes[2][TENSOR_RANK_MAX], strides[2][TENSOR_RANK_MAX];
-    if (theirs == NULL || theirs->rank != entry->tensor.rank)
+/* Both have the shape that the piece was made for: of any other nothing can be sliced. */
+static bool can_be_sliced(const TensorView *theirs, const StateEntry *original, const TensorView *ours,
+                          const StateEntry *candidate) {
+    return tensor_same_shape(theirs, &original->tensor) && tensor_same_shape(ours, &candidate->tensor);
+}
+
+static void compare_piece(Walk *walk, const StateEntry *original, const StateEntry *candidate,
+                          const Piece *piece) {
+    const TensorView *theirs = final_state(walk->original, original->key),
+                     *ours = final_state(walk->candidate, candidate->key);
+    const char *path = arena_printf(walk->arena, "the final state %s", original->key);
+    const bool whole = piece->kind == PIECE_WHOLE && !piece->transpose;
+    if (!state_is_modified(walk->original, original->key) ||
+        !state_is_modified(walk->candidate, candidate->key) || (theirs == NULL && ours == NULL))
+        return; /* that one side alone changes it is said elsewhere */
+    if (theirs == NULL || ours == NULL || (!whole && !can_be_sliced(theirs, original, ours, candidate))) {
+        structure_problem(walk, path, "what stands there is another than in the original");
         return;
+    }
+    int64_t shapes[2][TENSOR_RANK_MAX], strides[2][TENSOR_RANK_MAX];
     const Piece of_ours = {
         .kind = PIECE_OF_ORIGINAL, .dim = piece->dim, .start = piece->start, .stop = piece->stop};
     const TensorView a = piece_view(theirs, piece, shapes[0], strides[0]),
                      b = piece->kind == PIECE_OF_CANDIDATE ? piece_view(ours, &of_ours, shapes[1], strides[1])
                                                            : *ours;
-    compare_views(walk, arena_printf(walk->arena, "the final state %s", entry->key), &a, &b);
+    compare_views(walk, path, &a, &b);
 }
 
 static void compare_state(Walk *walk) {
     const Assignment *assignment = walk->original->assignment;
+    const Piece whole = {.kind = PIECE_WHOLE};
     walk->of = LEAF_OF_STATE;
     for (size_t i = 0; assignment != NULL && i < assignment->candidate->count; i++) {
         const StateEntry *entry = &assignment->candidate->items[i];
         const Assigned *assigned = &assignment->items[i];
-        const TensorView *ours = final_state(walk->candidate, entry->key);
-        if (ours == NULL)
-            continue;
-        const StateEntry *theirs =
+        const StateEntry *counterpart =
             assigned->count > 0 ? NULL : state_counterpart(assignment, walk->original, walk->candidate, i);
-        const Piece itself = {.original =
-                                  theirs == NULL ? 0 : (size_t)(theirs - assignment->original->items)};
-        if (theirs != NULL)
-            compare_piece(walk, assignment->original, &itself, ours);
+        if (counterpart != NULL)
+            compare_piece(walk, counterpart, entry, &whole);
         for (size_t p = 0; p < assigned->count; p++)
-            compare_piece(walk, assignment->original, &assigned->items[p], ours);
+            compare_piece(walk, &assignment->original->items[assigned->items[p].original], entry,
+                          &assigned->items[p]);
     }
 }
 
