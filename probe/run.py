@@ -205,6 +205,8 @@ class ChangeWatch:
         current = {entry.key: entry.tensor for entry in state.entries(self.model)}
         written = [snapshot.name for snapshot in self.state
                    if current.get(snapshot.name) is not snapshot.tensor or snapshot.changed()]
+        known = {snapshot.name for snapshot in self.state}
+        written += [key for key in current if key not in known]
         return {"inputs_modified": changed, "arguments": self.arguments(set(changed), number) if number is not None else None,
                 "state_modified": written, "state_tensors": [final_number(current.get(key), number) for key in written]}
 

@@ -333,6 +333,18 @@ static void compare_piece(Walk *walk, const StateEntry *original, const StateEnt
     compare_views(walk, path, &a, &b);
 }
 
+/* Buffers that were None before forward, by name. */
+static void compare_new_state(Walk *walk, const Assignment *assignment) {
+    for (size_t i = 0; i < walk->candidate->state_modified_count; i++) {
+        const char *key = walk->candidate->state_modified[i];
+        const TensorView *theirs = final_state(walk->original, key),
+                         *ours = final_state(walk->candidate, key);
+        if (theirs != NULL && ours != NULL && !table_has(assignment->candidate->by_key, key) &&
+            !table_has(assignment->original->by_key, key))
+            compare_views(walk, arena_printf(walk->arena, "the final state %s", key), theirs, ours);
+    }
+}
+
 static void compare_state(Walk *walk) {
     const Assignment *assignment = walk->original->assignment;
     const Piece whole = {.kind = PIECE_WHOLE};
@@ -348,6 +360,8 @@ static void compare_state(Walk *walk) {
             compare_piece(walk, &assignment->original->items[assigned->items[p].original], entry,
                           &assigned->items[p]);
     }
+    if (assignment != NULL)
+        compare_new_state(walk, assignment);
 }
 
 RunOutputs outputs_alone(const RunOutputs *outputs) {
