@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import gc
 import time
+import types
 from typing import Any, ContextManager, Dict, Iterator, List, Optional, Set, Tuple
 
 import torch
@@ -74,8 +76,8 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
         progress.stage = "forward"
         inputs = ends.named(work["input_names"], list(arguments) + list(keywords.values()))
         outputs = gradients.of_outputs(outputs, inputs, model, work["weights"], work["seed"])
-    done = {**written(outputs, files["outputs"]), "inputs_modified": watch.inputs_modified(),
-            "state_modified": watch.state_modified(), "trace": trace, "values": keeper.finish() if keeper is not None else None,
+    done = {**written(outputs, watch, files["outputs"], ends is None), "trace": trace,
+            "values": keeper.finish() if keeper is not None else None,
             "construct_seconds": loaded.seconds, "forward_seconds": forward_seconds}
     if work.get("then"):
         done["then"] = [attempt(loaded, dict(work, **row), files, "then %d" % (i + 1)) for i, row in enumerate(work["then"])]
@@ -95,10 +97,11 @@ def seconds_since(started: float, device: str) -> float:
     return time.monotonic() - started
 
 
-def written(outputs: Any, descriptor: int) -> Dict[str, Any]:
+def written(outputs: Any, watch: "ChangeWatch", descriptor: int, with_left: bool) -> Dict[str, Any]:
+    """What forward gave and, `with_left`, the final contents of what it changed."""
     writer = TensorWriter(descriptor)
     encoded = values.encode(outputs, writer.number)
-    return {"outputs": encoded, "tensors": writer.finish()}
+    return {"outputs": encoded, **watch.left(writer.number if with_left else None), "tensors": writer.finish()}
 
 
 def another(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], name: str) -> Dict[str, Any]:
@@ -120,8 +123,7 @@ def another(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], name: s
         outputs = model(*arguments, **keywords)
     seconds = seconds_since(started, work["device"])
     loaded.progress.stage = "outputs"
-    return {**written(outputs, files[name]), "inputs_modified": watch.inputs_modified(), "state_modified": watch.state_modified(),
-            "forward_seconds": seconds}
+    return {**written(outputs, watch, files[name], True), "forward_seconds": seconds}
 
 
 def place_weights(model: torch.nn.Module, work: Dict[str, Any], files: Dict[str, int]) -> None:
@@ -187,6 +189,7 @@ class ChangeWatch:
                        for path, tensor in state.tensors_in(value, name, 8)]
         self.state = [Snapshot(entry.key, entry.tensor, entry.tensor.numel() * entry.tensor.element_size() <= LARGEST_COMPARED)
                       for entry in state.entries(model)]
+        self.names, self.given = names, given
         self.model = model
         self.attributes = [kept.tensor for kept in state.attributes(model)]  # alive, so that their ids stay theirs
 
@@ -196,13 +199,53 @@ class ChangeWatch:
         return [((kept.path + "." if kept.path else "") + kept.name, kept.tensor) for kept in state.attributes(self.model)
                 if id(kept.tensor) not in before]
 
-    def inputs_modified(self) -> List[str]:
-        return [snapshot.name for snapshot in self.inputs if snapshot.changed()]
-
-    def state_modified(self) -> List[str]:
+    def left(self, number: Optional[values.Encoder]) -> Dict[str, Any]:
+        """What is changed, and with `number`, what it is now."""
+        changed = [snapshot.name for snapshot in self.inputs if snapshot.changed()]
         current = {entry.key: entry.tensor for entry in state.entries(self.model)}
-        return [snapshot.name for snapshot in self.state
-                if current.get(snapshot.name) is not snapshot.tensor or snapshot.changed()]
+        written = [snapshot.name for snapshot in self.state
+                   if current.get(snapshot.name) is not snapshot.tensor or snapshot.changed()]
+        known = {snapshot.name for snapshot in self.state}
+        written += [key for key in current if key not in known]
+        return {"inputs_modified": changed, "arguments": self.arguments(set(changed), number) if number is not None else None,
+                "state_modified": written, "state_tensors": [final_number(current.get(key), number) for key in written]}
+
+    def arguments(self, changed: Set[str], number: values.Encoder) -> List[Any]:
+        """The arguments as they are now. A tensor that was given and is unchanged is named, not sent."""
+        same = {id(snapshot.tensor): snapshot.name for snapshot in reversed(self.inputs) if snapshot.name not in changed}
+
+        def encode(tensor: torch.Tensor) -> Any:
+            return number(tensor) if id(tensor) not in same else "given " + clean(same[id(tensor)])
+
+        return [[name, named_if_given(values.encode(spread(value, 0), encode))] for name, value in zip(self.names, self.given)]
+
+
+def final_number(tensor: Optional[torch.Tensor], number: Optional[values.Encoder]) -> Optional[int]:
+    return None if tensor is None or number is None or unsupported(tensor) is not None else number(tensor)
+
+
+def named_if_given(encoded: Any) -> Any:
+    """A type's name has a dot: nothing else is encoded as an object of type `given x`."""
+    if isinstance(encoded, list):
+        return [named_if_given(item) for item in encoded]
+    if isinstance(encoded, dict):
+        if isinstance(encoded.get("T"), str):
+            return {"o": encoded["T"]}
+        return {key: named_if_given(item) for key, item in encoded.items()}
+    return encoded
+
+
+def spread(value: Any, depth: int) -> Any:
+    """Arguments with dicts for the namespaces that stand for dataclasses."""
+    if depth > values.DEEPEST:
+        return value
+    if isinstance(value, types.SimpleNamespace):
+        value = vars(value)
+    if type(value) in (list, tuple):
+        return type(value)(spread(item, depth + 1) for item in value)
+    if type(value) in (dict, collections.OrderedDict):
+        return type(value)((key, spread(item, depth + 1)) for key, item in value.items())
+    return value
 
 
 class Snapshot:

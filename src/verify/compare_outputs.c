@@ -15,24 +15,30 @@ typedef struct Walk {
         size_t count, capacity;
     } leaves;
     Findings *findings;
+    LeafOf of;
     bool matches;
     double largest; /* finite element of all the original's gradients */
 } Walk;
 
 enum { DEEPEST = 100 };
+static const char FINAL_INPUT[] = "the final input ", GIVEN[] = "given ";
 
 static void differ(Walk *walk, VerifyRule rule, OutputComparison *leaf, const char *problem) {
+    static const VerifyRule of_left[] = {
+        [LEAF_OF_ARGUMENTS] = RULE_NUMBERS_INPUT, [LEAF_OF_STATE] = RULE_NUMBERS_STATE};
     walk->matches = false;
     leaf->matches = false;
     leaf->problem = problem;
-    Finding *finding = findings_add(walk->findings, verify_rule(rule), SEVERITY_VIOLATION, (Place){0},
-                                    "%s: %s", leaf->path, problem);
+    const Rule *broken = verify_rule(walk->of == LEAF_OF_OUTPUTS ? rule : of_left[walk->of]);
+    Finding *finding =
+        findings_add(walk->findings, broken, SEVERITY_VIOLATION, (Place){0}, "%s: %s", leaf->path, problem);
     finding->where = leaf->path;
 }
 
 static OutputComparison *add_leaf(Walk *walk, const char *path, const char *dtype) {
     OutputComparison *leaf = ARENA_PUSH(walk->arena, &walk->leaves);
-    *leaf = (OutputComparison){.path = arena_strdup(walk->arena, path),
+    *leaf = (OutputComparison){.of = walk->of,
+                               .path = arena_strdup(walk->arena, path),
                                .shape = "",
                                .dtype = dtype,
                                .shape_match = true,
@@ -81,9 +87,7 @@ static Tolerance gradient_tolerance(const Walk *walk, const TensorView *original
     return (Tolerance){walk->tolerance.rtol * MORE, walk->tolerance.rtol * MORE * leaf->scale};
 }
 
-static void compare_tensors(Walk *walk, const char *path, TensorId theirs, TensorId ours) {
-    const TensorView *a = &walk->original->tensors[theirs.number],
-                     *b = &walk->candidate->tensors[ours.number];
+static void compare_views(Walk *walk, const char *path, const TensorView *a, const TensorView *b) {
     OutputComparison *leaf = add_leaf(walk, path, dtype_info(a->dtype)->torch_name);
     leaf->is_tensor = true;
     leaf->shape = tensor_shape_as_text(walk->arena, a);
@@ -111,6 +115,11 @@ static void compare_tensors(Walk *walk, const char *path, TensorId theirs, Tenso
     leaf->matches = walk->matches = false; /* the finding is made once for all trials, with the diagnosis */
 }
 
+static void compare_tensors(Walk *walk, const char *path, TensorId theirs, TensorId ours) {
+    compare_views(walk, path, &walk->original->tensors[theirs.number],
+                  &walk->candidate->tensors[ours.number]);
+}
+
 static bool is_sequence(const Value *value) {
     return value->kind == VALUE_LIST || value->kind == VALUE_TUPLE || value->kind == VALUE_NAMEDTUPLE;
 }
@@ -125,10 +134,19 @@ static void structure_problem(Walk *walk, const char *path, const char *problem)
     differ(walk, RULE_NUMBERS_STRUCTURE, leaf, problem);
 }
 
+static const char *returns(const Walk *walk) {
+    return walk->of == LEAF_OF_OUTPUTS ? "returns" : "leaves";
+}
+
+static const char *does_not_return(const Walk *walk, const char *side) {
+    return arena_printf(walk->arena, "the %s does not %s it", side,
+                        walk->of == LEAF_OF_OUTPUTS ? "return" : "leave");
+}
+
 static void note_kind(Walk *walk, const char *path, const Value *a, const Value *b) {
     if (a->kind != b->kind)
         findings_add(walk->findings, verify_rule(RULE_NUMBERS_STRUCTURE), SEVERITY_NOTE, (Place){0},
-                     "%s: the original returns a %s, the refactored a %s with the same items", path,
+                     "%s: the original %s a %s, the refactored a %s with the same items", path, returns(walk),
                      value_type_name(a), value_type_name(b));
 }
 
@@ -137,8 +155,8 @@ static void compare_values(Walk *walk, const char *path, const Value *a, const V
 static void compare_sequences(Walk *walk, const char *path, const Value *a, const Value *b, int depth) {
     if (a->list.count != b->list.count) {
         structure_problem(walk, path,
-                          arena_printf(walk->arena, "the original returns %zu items, the refactored %zu",
-                                       a->list.count, b->list.count));
+                          arena_printf(walk->arena, "the original %s %zu items, the refactored %zu",
+                                       returns(walk), a->list.count, b->list.count));
         return;
     }
     note_kind(walk, path, a, b);
@@ -190,7 +208,7 @@ static void compare_mappings(Walk *walk, const char *path, const Value *a, const
         const char *step = arena_printf(walk->arena, a->kind == VALUE_DICT ? "%s[%s]" : "%s.%s", path,
                                         shown_key(walk->arena, a, i));
         if (other == NULL)
-            structure_problem(walk, step, "the refactored does not return it");
+            structure_problem(walk, step, does_not_return(walk, "refactored"));
         else
             compare_values(walk, step, mapping_item(a, i), other, depth + 1);
     }
@@ -200,12 +218,33 @@ static void compare_mappings(Walk *walk, const char *path, const Value *a, const
     for (size_t i = 0; i < ours->count; i++)
         if (!table_has(theirs, ours->items[i].key))
             structure_problem(walk, arena_printf(walk->arena, "%s[%s]", path, ours->items[i].key),
-                              "the original does not return it");
+                              does_not_return(walk, "original"));
+}
+
+/* A tensor that was given and is unchanged: docs/protocol.md, "work: run". */
+static bool is_given(const Walk *walk, const Value *value) {
+    return walk->of == LEAF_OF_ARGUMENTS && value->kind == VALUE_OTHER &&
+           text_starts(value->text.data, GIVEN);
+}
+
+static void compare_given(Walk *walk, const char *path, const Value *a, const Value *b) {
+    if (is_given(walk, a) && is_given(walk, b) && text_equal(a->text.data, b->text.data))
+        return;
+    const Value *given = is_given(walk, a) ? a : b, *changed = given == a ? b : a;
+    const char *own = arena_printf(walk->arena, "%s%s", FINAL_INPUT, given->text.data + strlen(GIVEN));
+    if (changed->kind != VALUE_TENSOR || !text_equal(own, path))
+        structure_problem(walk, path, "what stands there is another than in the original");
+    else
+        structure_problem(walk, path,
+                          changed == a ? "the original modifies its input in place, the refactored does not"
+                                       : "the refactored modifies its input in place, the original does not");
 }
 
 static void compare_values(Walk *walk, const char *path, const Value *a, const Value *b, int depth) {
     if (depth > DEEPEST) {
         structure_problem(walk, path, "nested too deeply");
+    } else if (is_given(walk, a) || is_given(walk, b)) {
+        compare_given(walk, path, a, b);
     } else if (a->kind == VALUE_TENSOR && b->kind == VALUE_TENSOR) {
         compare_tensors(walk, path, a->tensor, b->tensor);
     } else if (is_sequence(a) && is_sequence(b)) {
@@ -221,10 +260,10 @@ static void compare_values(Walk *walk, const char *path, const Value *a, const V
     } else if (!value_equal(a, b)) {
         const char *texts[2];
         value_describe_both(walk->arena, a, b, texts);
-        structure_problem(
-            walk, path,
-            arena_printf(walk->arena, "the original returns %s, the refactored %s", texts[0], texts[1]));
-    } else if (!value_is_container(a)) {
+        structure_problem(walk, path,
+                          arena_printf(walk->arena, "the original %s %s, the refactored %s", returns(walk),
+                                       texts[0], texts[1]));
+    } else if (!value_is_container(a) && walk->of == LEAF_OF_OUTPUTS) {
         add_leaf(walk, path, value_type_name(a));
     }
 }
@@ -265,6 +304,86 @@ static void compare_gradients(Walk *walk) {
     }
 }
 
+/* ---- What forward leaves of its arguments and of the state (soundness 3) --------------------- */
+
+static void compare_arguments(Walk *walk) {
+    const Value *a = &walk->original->arguments, *b = &walk->candidate->arguments;
+    walk->of = LEAF_OF_ARGUMENTS;
+    for (size_t i = 0; a->kind == VALUE_DICT && b->kind == VALUE_DICT && i < mapping_count(a); i++) {
+        const Value *name = &a->list.items[2 * i];
+        const char *path =
+            arena_printf(walk->arena, "%s%s", FINAL_INPUT, name->kind == VALUE_STR ? name->text.data : "");
+        if (i < mapping_count(b))
+            compare_values(walk, path, mapping_item(a, i), mapping_item(b, i), 0);
+    }
+}
+
+/* Both have the shape that the piece was made for: of any other nothing can be sliced. */
+static bool can_be_sliced(const TensorView *theirs, const StateEntry *original, const TensorView *ours,
+                          const StateEntry *candidate) {
+    return tensor_same_shape(theirs, &original->tensor) && tensor_same_shape(ours, &candidate->tensor);
+}
+
+static void compare_piece(Walk *walk, const StateEntry *original, const StateEntry *candidate,
+                          const Piece *piece) {
+    const TensorView *theirs = final_state(walk->original, original->key),
+                     *ours = final_state(walk->candidate, candidate->key);
+    const char *path = arena_printf(walk->arena, "the final state %s", original->key);
+    const bool whole = piece->kind == PIECE_WHOLE && !piece->transpose;
+    if (!state_is_modified(walk->original, original->key) ||
+        !state_is_modified(walk->candidate, candidate->key) || (theirs == NULL && ours == NULL))
+        return; /* that one side alone changes it is said elsewhere */
+    if (theirs == NULL || ours == NULL || (!whole && !can_be_sliced(theirs, original, ours, candidate))) {
+        structure_problem(walk, path, "what stands there is another than in the original");
+        return;
+    }
+    int64_t shapes[2][TENSOR_RANK_MAX], strides[2][TENSOR_RANK_MAX];
+    const Piece of_ours = {
+        .kind = PIECE_OF_ORIGINAL, .dim = piece->dim, .start = piece->start, .stop = piece->stop};
+    const TensorView a = piece_view(theirs, piece, shapes[0], strides[0]),
+                     b = piece->kind == PIECE_OF_CANDIDATE ? piece_view(ours, &of_ours, shapes[1], strides[1])
+                                                           : *ours;
+    compare_views(walk, path, &a, &b);
+}
+
+/* Buffers that were None before forward, by name. */
+static void compare_new_state(Walk *walk, const Assignment *assignment) {
+    for (size_t i = 0; i < walk->candidate->state_modified_count; i++) {
+        const char *key = walk->candidate->state_modified[i];
+        const TensorView *theirs = final_state(walk->original, key),
+                         *ours = final_state(walk->candidate, key);
+        if (theirs != NULL && ours != NULL && !table_has(assignment->candidate->by_key, key) &&
+            !table_has(assignment->original->by_key, key))
+            compare_views(walk, arena_printf(walk->arena, "the final state %s", key), theirs, ours);
+    }
+}
+
+static void compare_state(Walk *walk) {
+    const Assignment *assignment = walk->original->assignment;
+    const Piece whole = {.kind = PIECE_WHOLE};
+    walk->of = LEAF_OF_STATE;
+    for (size_t i = 0; assignment != NULL && i < assignment->candidate->count; i++) {
+        const StateEntry *entry = &assignment->candidate->items[i];
+        const Assigned *assigned = &assignment->items[i];
+        const StateEntry *counterpart =
+            assigned->count > 0 ? NULL : state_counterpart(assignment, walk->original, walk->candidate, i);
+        if (counterpart != NULL)
+            compare_piece(walk, counterpart, entry, &whole);
+        for (size_t p = 0; p < assigned->count; p++)
+            compare_piece(walk, &assignment->original->items[assigned->items[p].original], entry,
+                          &assigned->items[p]);
+    }
+    if (assignment != NULL)
+        compare_new_state(walk, assignment);
+}
+
+RunOutputs outputs_alone(const RunOutputs *outputs) {
+    RunOutputs alone = *outputs;
+    alone.arguments = (Value){.kind = VALUE_NONE};
+    alone.assignment = NULL;
+    return alone;
+}
+
 bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs *candidate,
                      Tolerance tolerance, unsigned threads, OutputComparison **comparisons, size_t *count,
                      Findings *findings) {
@@ -275,10 +394,13 @@ bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs 
                  .threads = threads,
                  .findings = findings,
                  .matches = true};
-    if (original->gradients)
+    if (original->gradients) {
         compare_gradients(&walk);
-    else
+    } else {
         compare_values(&walk, "out", &original->outputs, &candidate->outputs, 0);
+        compare_arguments(&walk);
+        compare_state(&walk);
+    }
     *comparisons = walk.leaves.items;
     *count = walk.leaves.count;
     return walk.matches;

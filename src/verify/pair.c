@@ -115,6 +115,8 @@ Status pairs_run(StepState *step, const PairRequest *requests, size_t count, Pai
         status = take(step, &theirs, request, count, &theirs_taken, error);
     if (status == STATUS_OK)
         status = take(step, &ours, request, count, &ours_taken, error);
+    for (size_t i = 0; i < count; i++)
+        pairs[i].original.assignment = step->assignment;
     pair->original.gradients = pair->candidate.gradients = request->gradients;
     step->result->seconds.forward +=
         at_once ? fmax(theirs_taken.seconds, ours_taken.seconds) : theirs_taken.seconds + ours_taken.seconds;

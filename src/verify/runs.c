@@ -386,6 +386,33 @@ static Status decode_names(Arena *arena, const json_t *done, const char *key, co
     return STATUS_OK;
 }
 
+/* What it left of its arguments and state: [[name, value], ..] and numbers of tensors. */
+static Status decode_left(Arena *arena, const json_t *done, RunOutputs *outputs, const char *where,
+                          Error *error) {
+    json_t *tensors;
+    if (json_read_container(done, "state_tensors", JSON_ARRAY, &tensors, where, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (json_array_size(tensors) != outputs->state_modified_count)
+        return error_set(error, where, "", "\"state_tensors\" must hold a number for each of the state");
+    outputs->state_tensors = ARENA_ARRAY(arena, size_t, outputs->state_modified_count + 1);
+    for (size_t i = 0; i < outputs->state_modified_count; i++) {
+        const json_t *number = json_array_get(tensors, i);
+        const json_int_t tensor = json_integer_value(number);
+        if (json_is_integer(number) && (tensor < 0 || (size_t)tensor >= outputs->tensor_count))
+            return error_set(error, where, "", "\"state_tensors\" has a number that is none of a tensor");
+        outputs->state_tensors[i] = json_is_integer(number) ? (size_t)tensor : SIZE_MAX;
+    }
+    json_t *arguments = json_object_get(done, "arguments");
+    if (!json_is_array(arguments)) {
+        outputs->arguments = (Value){.kind = VALUE_NONE};
+        return STATUS_OK;
+    }
+    json_t *dict = json_pack("{s:O}", "d", arguments);
+    Status status = value_decode(arena, dict, outputs->tensor_count, where, &outputs->arguments, error);
+    json_decref(dict);
+    return status;
+}
+
 Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t nth, RunOutputs *outputs,
                           MemoryFile **file, CellFailure *failure, Error *error) {
     const char *where = work->side->role;
@@ -421,8 +448,10 @@ Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t n
         if (tensor_located_decode(arena, json_array_get(tensors, i), bytes, where, &outputs->tensors[i],
                                   error) != STATUS_OK)
             return STATUS_ERROR;
-    return value_decode(arena, json_object_get(done, "outputs"), outputs->tensor_count, where,
-                        &outputs->outputs, error);
+    if (value_decode(arena, json_object_get(done, "outputs"), outputs->tensor_count, where, &outputs->outputs,
+                     error) != STATUS_OK)
+        return STATUS_ERROR;
+    return decode_left(arena, done, outputs, where, error);
 }
 
 double run_seconds(const json_t *done) {

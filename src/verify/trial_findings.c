@@ -69,64 +69,46 @@ void trial_compare_modified(Trials *trials, const Pair *pair) {
     const RunOutputs *a = &pair->original, *b = &pair->candidate;
     for (size_t i = 0; i < a->input_modified_count; i++) {
         bool both = text_among(a->inputs_modified[i], b->inputs_modified, b->input_modified_count);
-        const char *what =
-            arena_printf(step->arena,
-                         both ? "both models modify their input %s in place"
-                              : "the original modifies its input %s in place, the refactored does not",
-                         a->inputs_modified[i]);
-        if (!both)
-            step_violation(step, RULE_NUMBERS_INPUT, (Place){0}, what);
-        else
+        if (both)
             findings_add(step->result->findings, verify_rule(RULE_NUMBERS_INPUT), SEVERITY_NOTE, (Place){0},
-                         "%s", what)
+                         "both models modify their input %s in place", a->inputs_modified[i])
                 ->instead = "";
     }
-    for (size_t i = 0; i < b->input_modified_count; i++)
-        if (!text_among(b->inputs_modified[i], a->inputs_modified, a->input_modified_count))
-            step_violation(
-                step, RULE_NUMBERS_INPUT, (Place){0},
-                arena_printf(step->arena,
-                             "the refactored modifies its input %s in place, the original does not",
-                             b->inputs_modified[i]));
-}
-
-const char *trial_unlike_state(const Assignment *assignment, const RunOutputs *original,
-                               const RunOutputs *candidate, bool of_original) {
-    for (size_t i = 0; i < assignment->candidate->count; i++) {
-        const Assigned *assigned = &assignment->items[i];
-        const char *ours = assignment->candidate->items[i].key;
-        if (assigned->count != 1)
-            continue;
-        const char *theirs = assignment->original->items[assigned->items[0].original].key;
-        bool there = text_among(theirs, original->state_modified, original->state_modified_count);
-        bool here = text_among(ours, candidate->state_modified, candidate->state_modified_count);
-        if (there != here && there == of_original)
-            return theirs;
-    }
-    return NULL;
 }
 
 void trial_compare_state(Trials *trials, const Pair *pair) {
     StepState *step = trials->step;
-    for (int side = 0; side < 2; side++) {
-        const char *key = trial_unlike_state(step->assignment, &pair->original, &pair->candidate, side == 0);
+    for (int side = 0; step->assignment != NULL && side < 2; side++) {
+        const char *words = side == 0 ? "the original's forward changes %s, the refactored's does not"
+                                      : "the refactored's forward changes %s, the original's does not";
+        const char *key = state_unlike(step->assignment, &pair->original, &pair->candidate, side == 0, false);
         if (key != NULL && first_report(trials, "state"))
-            step_violation(step, RULE_NUMBERS_STATE, (Place){0},
-                           arena_printf(step->arena,
-                                        side == 0
-                                            ? "the original's forward changes %s, the refactored's does not"
-                                            : "the refactored's forward changes %s, the original's does not",
-                                        key));
+            step_violation(step, RULE_NUMBERS_STATE, (Place){0}, arena_printf(step->arena, words, key));
+        key = state_unlike(step->assignment, &pair->original, &pair->candidate, side == 0, true);
+        if (key != NULL)
+            step_narrow(step, "soundness 3", arena_printf(step->arena, words, key));
     }
 }
 
-void trial_report_different(Trials *trials, const Trial *trial, bool second_call, bool rounding) {
-    StepState *step = trials->step;
+/* Of the outputs, if any of them differs: what is left may follow from it. */
+static const OutputComparison *worst_of(const Trial *trial) {
     const OutputComparison *worst = NULL;
-    for (size_t i = 0; i < trial->output_count; i++)
-        if (!trial->outputs[i].matches && trial->outputs[i].compared &&
-            (worst == NULL || trial->outputs[i].numbers.max_abs > worst->numbers.max_abs))
-            worst = &trial->outputs[i];
+    for (size_t i = 0; i < trial->output_count; i++) {
+        const OutputComparison *output = &trial->outputs[i];
+        if (!output->matches && output->compared &&
+            (worst == NULL || output->of < worst->of ||
+             (output->of == worst->of && output->numbers.max_abs > worst->numbers.max_abs)))
+            worst = output;
+    }
+    return worst;
+}
+
+void trial_report_different(Trials *trials, const Trial *trial, bool second_call, bool rounding) {
+    static const VerifyRule rules[] = {[LEAF_OF_OUTPUTS] = RULE_NUMBERS_DIFFERENT,
+                                       [LEAF_OF_ARGUMENTS] = RULE_NUMBERS_INPUT,
+                                       [LEAF_OF_STATE] = RULE_NUMBERS_STATE};
+    StepState *step = trials->step;
+    const OutputComparison *worst = worst_of(trial);
     if (worst == NULL || !first_report(trials, "different"))
         return;
     Diagnosis diagnosis = {.what = "", .instead = NULL};
@@ -140,7 +122,7 @@ void trial_report_different(Trials *trials, const Trial *trial, bool second_call
     else if (trial->kind == TRIAL_OTHER_MODE)
         diagnosis = (Diagnosis){.what = "in eval mode the outputs agree: dropout or batch statistics differ",
                                 .instead = "do in train mode what the original does, in the same order"};
-    else if (step->has_traces)
+    else if (step->has_traces && worst->of == LEAF_OF_OUTPUTS)
         diagnosis = diagnose(step->arena, &step->original.program, &step->original_trace,
                              &step->candidate.program, &step->candidate_trace, step->assignment);
     const ProofResult *proof = &step->result->proof;
@@ -155,7 +137,7 @@ void trial_report_different(Trials *trials, const Trial *trial, bool second_call
                            : arena_printf(step->arena, "%s, --perturb-seed %llu", trial_name(trial),
                                           (unsigned long long)step->result->perturb_seed);
     Finding *finding =
-        step_violation(step, RULE_NUMBERS_DIFFERENT, diagnosis.place,
+        step_violation(step, rules[worst->of], diagnosis.place,
                        arena_printf(step->arena, "%s doesn't match the original (%s): %s%s%s%s", worst->path,
                                     when, worst->problem,
                                     rounding ? "; in float64 both agree, so this is rounding, but more than "

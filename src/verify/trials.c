@@ -55,7 +55,7 @@ static Status first_call_agrees(StepState *step, const PairRequest *request, boo
 static bool has_evidence(const Trial *trial) {
     for (size_t i = 0; i < trial->output_count; i++) {
         const OutputComparison *output = &trial->outputs[i];
-        if (output->compared && output->numbers.original_finite > 0 &&
+        if (output->of == LEAF_OF_OUTPUTS && output->compared && output->numbers.original_finite > 0 &&
             (!output->numbers.constant || output->numbers.element_count == 1))
             return true;
     }
@@ -92,6 +92,13 @@ static void settle_tolerance(StepState *step, const RunOutputs *original) {
     result->tolerance.atol = isnan(step->options->atol) ? standard.atol : step->options->atol;
 }
 
+static bool an_output_differs(const Trial *trial) {
+    for (size_t i = 0; i < trial->output_count; i++)
+        if (trial->outputs[i].of == LEAF_OF_OUTPUTS && !trial->outputs[i].matches)
+            return true;
+    return false;
+}
+
 static Status judge_trial(Trials *trials, const PairRequest *request, const Pair *pair, Trial *trial,
                           Error *error) {
     StepState *step = trials->step;
@@ -116,7 +123,7 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
         return STATUS_ERROR;
     if (!trial->pass)
         trial_report_different(trials, trial, kept, rounding);
-    if (!trial->pass && trial_only_numbers_differ(trial))
+    if (!trial->pass && trial_only_numbers_differ(trial) && an_output_differs(trial))
         step_find_departure(step, request, trial);
     trial_compare_modified(trials, pair);
     trial_compare_state(trials, pair);
@@ -172,10 +179,11 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
 
 /* Does any output of the original differ between two of its runs, by so much that a trial could fail? */
 static bool outputs_change(StepState *step, const RunOutputs *a, const RunOutputs *b) {
+    const RunOutputs first = outputs_alone(a), second = outputs_alone(b);
     OutputComparison *outputs;
     size_t count;
-    bool same = compare_outputs(step->arena, a, b, step->result->tolerance, step->processors, &outputs,
-                                &count, findings_new(step->arena));
+    bool same = compare_outputs(step->arena, &first, &second, step->result->tolerance, step->processors,
+                                &outputs, &count, findings_new(step->arena));
     return !same;
 }
 
@@ -198,24 +206,49 @@ static void no_evidence(StepState *step, const char *what) {
         step_violation(step, RULE_NUMBERS_NO_EVIDENCE, (Place){0}, what);
 }
 
-/* Evidence must be able to fail (soundness 15): what the perturbed runs of the original itself show. */
-static void judge_evidence(Trials *trials, TrialKind kind, const Pair *pair) {
+/* A last layer of zeros hides the inputs, until its weights are perturbed: then trials on those weights show
+ * them, against that of the sample's inputs. A second call's outputs may differ by what is kept between
+ * calls. */
+static bool can_show_inputs(TrialKind kind) {
+    return kind == TRIAL_SMALL_INPUTS || kind == TRIAL_LARGE_INPUTS || kind == TRIAL_EQUAL_INPUTS;
+}
+
+static bool perturbs_weights(const StepState *step, TrialKind kind) {
+    return kind == TRIAL_PERTURBED_WEIGHTS && has_floating_state(step);
+}
+
+static void judge_inputs_seen(Trials *trials) {
+    if (trials->inputs_unseen)
+        no_evidence(
+            trials->step,
+            "the original's output stays the same when its inputs are perturbed: nothing can be learned "
+            "from these numbers");
+    pair_close(&trials->with_perturbed);
+}
+
+/* Evidence must be able to fail (soundness 15): what the perturbed runs of the original itself show. What is
+ * kept for later trials is taken from `pair`. */
+static void judge_evidence(Trials *trials, TrialKind kind, Pair *pair) {
     StepState *step = trials->step;
     if (pair->original_failure.failed)
         return;
     bool changed = outputs_change(step, &trials->first.original, &pair->original);
-    if (kind == TRIAL_PERTURBED_WEIGHTS && !changed && has_floating_state(step))
+    if (perturbs_weights(step, kind) && !changed)
         no_evidence(
             step,
             "the original's output stays the same when its weights are perturbed: nothing can be learned "
             "from these numbers");
     const json_t *tensors = json_object_get(
         json_array_get(json_object_get(step->original_description.done, "trials"), 0), "tensors");
-    if (kind == TRIAL_PERTURBED_INPUTS && !changed && json_array_size(tensors) > 0)
-        no_evidence(
-            step,
-            "the original's output stays the same when its inputs are perturbed: nothing can be learned "
-            "from these numbers");
+    if (kind == TRIAL_PERTURBED_INPUTS)
+        trials->inputs_unseen = !changed && json_array_size(tensors) > 0;
+    if (trials->inputs_unseen && perturbs_weights(step, kind)) {
+        trials->with_perturbed = *pair;
+        *pair = (Pair){0};
+    } else if (trials->inputs_unseen && can_show_inputs(kind) &&
+               trials->with_perturbed.original_file != NULL) {
+        trials->inputs_unseen = !outputs_change(step, &trials->with_perturbed.original, &pair->original);
+    }
 }
 
 static bool all_pass(const Trials *trials) {
@@ -246,6 +279,17 @@ static Status run_gradients(Trials *trials, const json_t *sample, Error *error) 
                : run_gradient(trials, sample, TRIAL_EQUAL_GRADIENTS, error);
 }
 
+static const char *other_in_train_mode(Arena *arena, const OutputComparison *outputs, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!outputs[i].matches)
+            return outputs[i].of == LEAF_OF_OUTPUTS
+                       ? "eval mode only: in train mode the refactored gives other outputs"
+                       : arena_printf(arena,
+                                      "eval mode only: in train mode %s is another than the original's",
+                                      outputs[i].path);
+    return "eval mode only: in train mode the refactored gives other outputs";
+}
+
 /* Train mode never fails a step that is judged in eval mode, but in rigor paranoid. */
 static Status run_other_mode(Trials *trials, const json_t *sample, Error *error) {
     StepState *step = trials->step;
@@ -269,15 +313,12 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
                                      pair.candidate_failure.what));
         else if (!compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
                                   step->processors, &outputs, &count, findings_new(step->arena)))
-            step_narrow(step, "soundness 11",
-                        "eval mode only: in train mode the refactored gives other outputs");
-        else if (trial_unlike_state(step->assignment, &pair.original, &pair.candidate, true) != NULL)
+            step_narrow(step, "soundness 11", other_in_train_mode(step->arena, outputs, count));
+        else if (state_unlike(step->assignment, &pair.original, &pair.candidate, true, false) != NULL)
             step_narrow(
                 step, "soundness 11",
-                arena_printf(step->arena,
-                             "eval mode only: in train mode the refactored leaves %s "
-                             "as it is",
-                             trial_unlike_state(step->assignment, &pair.original, &pair.candidate, true)));
+                arena_printf(step->arena, "eval mode only: in train mode the refactored leaves %s as it is",
+                             state_unlike(step->assignment, &pair.original, &pair.candidate, true, false)));
     }
     pair_close(&pair);
     return status;
@@ -330,6 +371,7 @@ static Status run_perturbed(Trials *trials, Error *error) {
         if (run_with_inputs(trials, sample, PERTURBED[i].kind, PERTURBED[i].inputs, i, error) != STATUS_OK)
             return STATUS_ERROR;
     }
+    judge_inputs_seen(trials);
     step_tell(step, "other sizes and mode");
     if (trials_run_sizes(trials, sample, error) != STATUS_OK)
         return STATUS_ERROR;
@@ -353,7 +395,7 @@ static void judge_finite(Trials *trials) {
     const Trial *first = trials->list.items;
     if (first == NULL || first->outputs == NULL)
         return;
-    for (size_t i = 0; i < first->output_count; i++) {
+    for (size_t i = 0; i < first->output_count && first->outputs[i].of == LEAF_OF_OUTPUTS; i++) {
         bool finite = false;
         for (size_t t = 0; t < trials->list.count; t++)
             finite = finite || is_comparable(&trials->list.items[t], i);
@@ -425,6 +467,7 @@ Status step_run_trials(StepState *step, Error *error) {
     judge_constants(&trials);
     judge_dependence(&trials);
     pair_close(&trials.first);
+    pair_close(&trials.with_perturbed);
     result->trials = trials.list.items;
     result->trial_count = trials.list.count;
     bool broken = !all_pass(&trials);

@@ -6,7 +6,9 @@
 
 typedef struct Trials {
     StepState *step;
-    Pair first; /* kept: what the perturbed trials are held against */
+    Pair first;          /* kept: what the perturbed trials are held against */
+    bool inputs_unseen;  /* no trial has shown that the original's outputs depend on its inputs */
+    Pair with_perturbed; /* kept where they are: the sample's inputs on the perturbed weights */
     struct {
         Trial *items;
         size_t count, capacity;
@@ -37,13 +39,8 @@ void trial_report_raised(Trials *trials, const CellFailure *failure);
 /* Outputs' numbers differ. `second_call`: those of the first calls agree. `rounding`: float64 runs of both
  * sides agree, though the difference is far outside the tolerance. */
 void trial_report_different(Trials *trials, const Trial *trial, bool second_call, bool rounding);
-/* A changed input is a finding only if one side does it and the other not. */
+/* An input that both sides change is a note. */
 void trial_compare_modified(Trials *trials, const Pair *pair);
 /* What lives on after forward is output too (soundness 3). */
 void trial_compare_state(Trials *trials, const Pair *pair);
-/* The first key of the assignment that one side's forward changed and the other's left as it was;
- * `of_original`: the original's did. NULL: none. */
-const char *trial_unlike_state(const Assignment *assignment, const RunOutputs *original,
-                               const RunOutputs *candidate, bool of_original);
-
 #endif

@@ -46,9 +46,13 @@ typedef struct StepOptions {
     size_t allowed_import_count;
 } StepOptions;
 
+/* What a leaf is of: what forward returns, or what it leaves of its arguments and the state. */
+typedef enum LeafOf { LEAF_OF_OUTPUTS, LEAF_OF_ARGUMENTS, LEAF_OF_STATE } LeafOf;
+
 /* One leaf of the outputs, compared. */
 typedef struct OutputComparison {
-    const char *path;  /* out["logits"][0] */
+    LeafOf of;
+    const char *path;  /* out["logits"][0], the final input cache["k"] */
     const char *shape; /* of the original: "[2, 32, 768]"; "" for what is not a tensor */
     const char *dtype; /* "torch.float32", or the kind of value: "int" */
     bool is_tensor, shape_match, dtype_match, matches;

@@ -23,11 +23,10 @@
          "keep the dtype of the input; cast weights to it, not the result", "guide: Dtype mismatch")         \
     RULE(NUMBERS_RAISED, "numbers.raised", "The refactored model runs wherever the original runs",           \
          "make it accept the original's inputs", "guide: Shape mismatch at component X")                     \
-    RULE(NUMBERS_INPUT, "numbers.input-modified",                                                            \
-         "Inputs are modified in place by both sides or by neither",                                         \
+    RULE(NUMBERS_INPUT, "numbers.input-modified", "Forward leaves its inputs as the original's leaves them", \
          "clone the input before changing it, or change it as the original does", "policy: Numbers")         \
-    RULE(NUMBERS_STATE, "numbers.state", "Forward changes the state that the original's changes",            \
-         "update the same buffers, or none", "soundness 3")                                                  \
+    RULE(NUMBERS_STATE, "numbers.state", "Forward leaves the state as the original's leaves it",             \
+         "update the same buffers to the same values, or none", "soundness 3")                               \
     RULE(NUMBERS_GRADIENT, "numbers.gradient", "Gradients are the original's",                               \
          "let gradients through where the original does, and compute by the operators that it uses",         \
          "soundness 9")                                                                                      \
@@ -53,14 +52,34 @@ typedef struct RunOutputs {
     size_t tensor_count;
     const char **inputs_modified, **state_modified;
     size_t input_modified_count, state_modified_count;
-    bool gradients; /* `outputs` is a dict of gradients by name; None where none gets */
+    Value arguments;       /* a dict of what each is afterwards; none: they are not compared */
+    size_t *state_tensors; /* of state_modified, in its order; SIZE_MAX: not there, or without plain bytes */
+    const Assignment *assignment; /* of which keys take which, where the state is compared; NULL */
+    bool gradients;               /* `outputs` is a dict of gradients by name; None where none gets */
 } RunOutputs;
 
-/* Walks both outputs by structure; leaves in order. Adds findings for structure, shape, dtype and notes once
- * a rule and path; returns whether everything matches. `comparisons` and `count` are the leaves. */
+/* Walks both outputs by structure, and then what forward left of its arguments and state; leaves in order.
+ * Adds findings for structure, shape, dtype and notes once a rule and path; returns whether everything
+ * matches. `comparisons` and `count` are the leaves. */
 bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs *candidate,
                      Tolerance tolerance, unsigned threads, OutputComparison **comparisons, size_t *count,
                      Findings *findings);
+/* The same run without what it left of its arguments and state. */
+RunOutputs outputs_alone(const RunOutputs *outputs);
+
+/* ---- final_state.c ------------------------------------------------------------------------- */
+bool state_is_modified(const RunOutputs *side, const char *key);
+/* What forward left there, if it changed it; NULL: it did not, or that has no plain bytes. */
+const TensorView *final_state(const RunOutputs *side, const char *key);
+/* The original's entry that stands for a candidate's to which no weights are assigned: that of its name, or,
+ * of those that forward changes and that have none, the one of its shape and dtype in the same order. */
+const StateEntry *state_counterpart(const Assignment *assignment, const RunOutputs *original,
+                                    const RunOutputs *candidate, size_t index);
+/* The first key that one side's forward changes and the other's leaves as it is, or does not have;
+ * `of_original`: the original's does. NULL: none. `counters`: of those that may be left out, the calls that
+ * BatchNorm counts and what the map sends nowhere; else of all others. */
+const char *state_unlike(const Assignment *assignment, const RunOutputs *original,
+                         const RunOutputs *candidate, bool of_original, bool counters);
 
 /* Where a call was written, of the program that made it; nowhere for NULL. */
 Place call_place(const Program *program, const TraceCall *call);

@@ -19,11 +19,6 @@ void assign_by_map(Assigning *assigning);
 /* Gives one more piece to the tensor of candidate `entry`, under all its keys. */
 void assign_piece(Assigning *assigning, size_t entry, Piece piece, AssignedBy by);
 
-/* The elements that a whole or sliced original gives: the original's view, sliced along `dim` if the piece is
- * of the original, and with its last two dimensions swapped if it transposes. `shape` and `stride` are room
- * for its own. */
-TensorView piece_view(const TensorView *original, const Piece *piece, int64_t shape[TENSOR_RANK_MAX],
-                      int64_t stride[TENSOR_RANK_MAX]);
 /* Whether b's shape is a's with the last two dimensions swapped, and isn't a's. */
 bool shapes_are_swapped(const TensorView *a, const TensorView *b);
 /* The most similar key, if it is similar; NULL otherwise. */

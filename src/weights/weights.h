@@ -77,6 +77,12 @@ typedef struct Piece {
     int line;       /* of the map; 0 where no map said so */
 } Piece;
 
+/* The elements that a whole or sliced original gives: the original's view, sliced along `dim` if the piece is
+ * of the original, and with its last two dimensions swapped if it transposes. `shape` and `stride` are room
+ * for its own. */
+TensorView piece_view(const TensorView *original, const Piece *piece, int64_t shape[TENSOR_RANK_MAX],
+                      int64_t stride[TENSOR_RANK_MAX]);
+
 typedef enum AssignedBy {
     ASSIGNED_NOTHING, /* gets no value: a finding, unless nothing reads it */
     ASSIGNED_MAP,
