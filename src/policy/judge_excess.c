@@ -447,6 +447,64 @@ static void judge_guards(Judge *judge, const Table *original, const Table *child
     }
 }
 
+/* torch.full((), 1e30): in a child too, whose values count as data. */
+static bool is_created(const Flow *flow, size_t before, TensorId tensor) {
+    for (size_t i = before; i-- > 0;)
+        for (size_t g = 0; g < flow->trace->calls[i].give_count; g++)
+            if (flow->trace->calls[i].gives[g].number == tensor.number)
+                return flow->classes[i] == OPERATOR_CREATION;
+    return false;
+}
+
+/* Floating data held against a constant or itself: x < 1e30, x != x, x.isnan(). */
+static bool compares_with_constant(const Flow *flow, size_t index) {
+    static const char *const names[] = {"gt",    "ge",    "lt",       "le",       "eq",      "ne",
+                                        "isnan", "isinf", "isfinite", "isposinf", "isneginf"};
+    const TraceCall *call = &flow->trace->calls[index];
+    if (!flow->trace->live_calls[index] || !IS_ONE_OF(flow_operator(flow, index)->canonical, names))
+        return false;
+    size_t data = 0;
+    bool floating = false, itself = false;
+    for (size_t u = 0; u < call->use_count; u++) {
+        data += (flow_marks(flow, call->uses[u]) & DATA) != 0 && !is_created(flow, index, call->uses[u]);
+        floating = floating || flow->trace->tensors[call->uses[u].number].floating;
+        itself = itself || (u > 0 && call->uses[u].number == call->uses[0].number);
+    }
+    return floating && (data == 1 || itself);
+}
+
+/* What children may write with a comparison: `where(x > 0, x, slope * x)`. */
+static size_t count_bounded(const Flow *flow) {
+    static const char *const others[] = {
+        "hardshrink",          "softshrink",        "rrelu",        "sign",       "sgn",
+        "heaviside",           "bucketize",         "searchsorted", "nonzero",    "xlogy",
+        "count_nonzero",       "logical_not",       "logical_and",  "logical_or", "kl_div",
+        "margin_ranking_loss", "gaussian_nll_loss", "any",          "all"};
+    static const char *const masks[] = {"where", "masked_fill"};
+    return COUNT_KIN(flow, NULL, GUARDING) + COUNT_KIN(flow, NULL, others) - COUNT_KIN(flow, NULL, masks);
+}
+
+/* A mask of it acts as a guard does. Children may write an operator of the original that has a bound so, and
+ * a cast of data to integers or booleans. */
+static void judge_comparisons(Judge *judge) {
+    const Flow *there = &judge->original_flow, *here = &judge->flow;
+    size_t first = SIZE_MAX, count = 0;
+    for (size_t i = there->trace->forward_start; i < there->trace->call_count; i++)
+        if (compares_with_constant(there, i) || truncates(there, i))
+            return;
+    for (size_t i = here->trace->forward_start; i < here->trace->call_count; i++)
+        if (here->by_child[i] && compares_with_constant(here, i)) {
+            first = first == SIZE_MAX ? i : first;
+            count++;
+        }
+    if (count == 0 || count_bounded(there) > count_bounded(here))
+        return;
+    const TraceCall *call = &here->trace->calls[first];
+    judge_report(judge, &RULE_STEP_EXTRA_COMPUTE, SEVERITY_VIOLATION, call->file, call->line, call,
+                 "data is held against a constant or itself here (%s), and the original does so nowhere",
+                 flow_operator(here, first)->canonical);
+}
+
 /* ---- What children compute and the original doesn't ---------------------------------------- */
 
 static void note_extra(Judge *judge, const Table *original, const Table *children) {
@@ -475,5 +533,6 @@ void judge_excess(Judge *judge) {
         judge_missing(judge, original);
     judge_lookups(judge, original);
     judge_guards(judge, original, children);
+    judge_comparisons(judge);
     note_extra(judge, all_computed_names(judge->arena, &judge->original_flow), children);
 }
