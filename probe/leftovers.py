@@ -102,7 +102,7 @@ class Leftovers:
         self.switches = switches(self.model)
 
     def changed(self, again: bool) -> List[str]:
-        """The names of what is left otherwise; `again`: the call was one that was made before, so that what it keeps was kept."""
+        """The names of what is left otherwise; `again`: at the sizes of the first, so that what hangs on sizes was kept."""
         found = changed(self.switches, switches(self.model))
         if again or self.attributes is None:
             now = attributes(self.model)

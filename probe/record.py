@@ -212,13 +212,9 @@ def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, leftovers: L
     left, given = (kept.left(), leftovers.given()) if section["raised"] is None else ([], [])
     section.update(recorder.section(outputs, left + given))
     if section["raised"] is None:
-        section["changed"] = leftovers.changed(not first and is_same(trial, work["trials"][0]))
+        section["changed"] = leftovers.changed(not first and trial["tensors"] == work["trials"][0]["tensors"])
     report = tracer.report(arguments, keywords, outputs, left) if first else None
     return section, report
-
-
-def is_same(trial: Dict[str, Any], other: Dict[str, Any]) -> bool:
-    return trial["tensors"] == other["tensors"] and trial["mode"] == other["mode"]
 
 
 def no_call() -> int:

@@ -178,7 +178,9 @@ static void judge_gradient_switches(StepState *step, const Recordings *recording
 static void judge_leftovers(StepState *step, const Recordings *recordings, SectionKind kind) {
     const Section *original = &recordings->original.sections[kind],
                   *candidate = &recordings->candidate.sections[kind];
-    const char *when = kind == SECTION_SAMPLE ? "forward" : "a second call on the same inputs";
+    const char *when = kind == SECTION_SAMPLE  ? "forward"
+                       : kind == SECTION_AGAIN ? "a second call on the same inputs"
+                                               : "a call in the other mode";
     if (candidate->changed_count > 0 && original->changed_count == 0)
         step_violation(step, RULE_NUMBERS_STATE, (Place){0},
                        arena_printf(step->arena, "%s changes %s, and nothing of that kind in the original",
@@ -369,6 +371,7 @@ static void unify_all(StepState *step, Recordings *recordings) {
     keep_sample(step, recordings);
     judge_leftovers(step, recordings, SECTION_SAMPLE);
     judge_leftovers(step, recordings, SECTION_AGAIN);
+    judge_leftovers(step, recordings, SECTION_OTHER_MODE);
     judge_gradient_switches(step, recordings);
     const BindingRules rules = rules_of(step);
     const Unification found = graph_unify(step->arena, original, candidate, &rules);
@@ -454,6 +457,8 @@ Status step_prove(StepState *step, bool symbolic, Error *error) {
     double start = seconds_now();
     const json_t *sample = json_array_get(json_object_get(step->original_description.done, "trials"), 0);
     RecordInputs inputs = record_inputs(step, sample, step->original_description.inputs, symbolic);
+    if (!symbolic) /* what is kept from call to call shows in no first */
+        inputs.trials[SECTION_AGAIN] = json_incref((json_t *)sample);
     RecordRequest original = {.inputs = &inputs},
                   candidate = {.inputs = &inputs, .init = step->candidate_init};
     if (!symbolic) {

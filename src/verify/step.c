@@ -46,6 +46,8 @@ void step_narrow(StepState *step, const char *rule, const char *what) {
     const char **claims = ARENA_ARRAY(step->arena, const char *, count + 1);
     const char **rules = ARENA_ARRAY(step->arena, const char *, count + 1);
     for (size_t i = 0; i < count; i++) {
+        if (text_equal(result->assumptions[i], what) && text_equal(result->assumption_rules[i], rule))
+            return; /* it is said once, whichever trial or call it is seen in */
         claims[i] = result->assumptions[i];
         rules[i] = result->assumption_rules[i];
     }

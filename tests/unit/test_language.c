@@ -291,35 +291,34 @@ static void test_unknown_syntax_is_a_finding(void **state) {
     arena_free(arena);
 }
 
-static void test_messages_name_what_a_name_means(void **state) {
-    (void)state;
-    Arena *arena = arena_new();
-    ProgramFile file = {.part = PART_CHILD};
-    file.tree = test_parse_text(arena, "part.py", "import torch as g\ny = g.load('x')\n");
-    file.source = *file.tree.source;
+static const Findings *judge_text(Arena *arena, const char *text) {
+    ProgramFile *file = ARENA_NEW(arena, ProgramFile);
+    file->part = PART_CHILD;
+    file->tree = test_parse_text(arena, "part.py", text);
+    file->source = *file->tree.source;
     Program program = {.arena = arena};
-    *(ProgramFile **)ARENA_PUSH(arena, &program) = &file;
+    *(ProgramFile **)ARENA_PUSH(arena, &program) = file;
     Findings *findings = findings_new(arena);
     policy_judge_language(&program, NULL, 0, findings);
     assert_int_equal(findings->count, 1);
-    assert_string_equal(findings->items[0].what, "`g.load` is torch.load, which may not be used");
-    assert_int_equal(findings->items[0].place.column, 5);
+    return findings;
+}
+
+static void test_messages_name_what_a_name_means(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    const Finding *finding = judge_text(arena, "import torch as g\ny = g.load('x')\n")->items;
+    assert_string_equal(finding->what, "`g.load` is torch.load, which may not be used");
+    assert_int_equal(finding->place.column, 5);
     arena_free(arena);
 }
 
 static void test_what_to_do_is_what_python_programmers_write(void **state) {
     (void)state;
     Arena *arena = arena_new();
-    ProgramFile file = {.part = PART_CHILD};
-    file.tree = test_parse_text(arena, "part.py",
-                                "from torch import nn\n\n\nclass Model(nn.Module):\n"
-                                "    def __init__(self):\n        nn.Module.__init__(self)\n");
-    file.source = *file.tree.source;
-    Program program = {.arena = arena};
-    *(ProgramFile **)ARENA_PUSH(arena, &program) = &file;
-    Findings *findings = findings_new(arena);
-    policy_judge_language(&program, NULL, 0, findings);
-    assert_int_equal(findings->count, 1);
+    const Findings *findings =
+        judge_text(arena, "from torch import nn\n\n\nclass Model(nn.Module):\n"
+                          "    def __init__(self):\n        nn.Module.__init__(self)\n");
     assert_string_equal(findings->items[0].instead, "write super().__init__()");
     arena_free(arena);
 }
