@@ -14,6 +14,7 @@ SAME = """gelu relu silu tanh sigmoid rsqrt sqrt exp log neg abs sin cos erf mis
 SAME_WITH_NUMBER = "pow.Tensor_Scalar add.Tensor sub.Tensor mul.Tensor div.Tensor mul.Scalar add.Scalar div.Scalar sub.Scalar rsub.Scalar clamp".split()
 SAME_IN_PLACE = """relu_ sigmoid_ tanh_ silu_ gelu_ exp_ add_.Tensor sub_.Tensor mul_.Tensor div_.Tensor
     add_.Scalar sub_.Scalar mul_.Scalar div_.Scalar""".split()
+COMPARED = "gt lt ge le eq ne".split()
 WRITTEN = "masked_fill_.Scalar masked_fill_.Tensor masked_scatter_ copy_".split()
 
 
@@ -110,6 +111,126 @@ def layer_norm(args: Any, kwargs: Dict[str, Any]) -> Any:
     return made(x.shape, x), made(statistics, x), made(statistics, x)
 
 
+def group_norm(args: Any, kwargs: Dict[str, Any]) -> Any:
+    x, batch, groups = args[0], args[3], args[6]
+    if kwargs or not is_plain(x) or x.dtype not in (torch.float32, torch.float64) or 0 in x.shape or not alike(x, args[1:3]):
+        return None
+    return made(x.shape, x), made((batch, groups), x), made((batch, groups), x)
+
+
+def batch_norm(args: Any, kwargs: Dict[str, Any]) -> Any:
+    """In eval mode."""
+    x, training = args[0], args[5]
+    if kwargs or training or not is_plain(x) or x.dim() < 2 or x.dtype not in (torch.float32, torch.float64) or not alike(x, args[1:5]):
+        return None
+    if any(p is not None and tuple(p.shape) != (x.shape[1],) for p in args[1:5]) or args[3] is None or args[4] is None:
+        return None
+    return made(x.shape, x), made((x.shape[1],), x), made((x.shape[1],), x)
+
+
+def alike(x: torch.Tensor, others: Sequence[Any]) -> bool:
+    """Are they tensors of x's dtype, or None?"""
+    return all(other is None or isinstance(other, torch.Tensor) and other.dtype == x.dtype for other in others)
+
+
+def safe_softmax(args: Any, kwargs: Dict[str, Any]) -> Any:
+    x = args[0]
+    return made(x.shape, x) if is_plain(x) and x.dim() > 0 and len(args) == 2 and not kwargs else None
+
+
+def reduced(args: Any, kwargs: Dict[str, Any]) -> Any:
+    x, dims = args[:2]
+    if not is_plain(x) or kwargs or not isinstance(dims, (list, tuple)) or not dims or x.dim() == 0 or 0 in x.shape:
+        return None
+    gone = {dim % x.dim() for dim in dims}
+    if len(gone) < len(dims) or any(not -x.dim() <= dim < x.dim() for dim in dims):
+        return None
+    kept = len(args) > 2 and args[2]
+    return made([1 if i in gone else size for i, size in enumerate(x.shape) if kept or i not in gone], x)
+
+
+def cat(args: Any, kwargs: Dict[str, Any]) -> Any:
+    tensors, dim = args[0], args[1] if len(args) > 1 else 0
+    first = tensors[0]
+    if kwargs or not all(map(is_plain, tensors)) or not -first.dim() <= dim < first.dim() or 0 in first.shape:
+        return None
+    dim %= first.dim()
+    if any(one.dtype != first.dtype or one.dim() != first.dim() or one.shape[:dim] != first.shape[:dim]
+           or one.shape[dim + 1:] != first.shape[dim + 1:] for one in tensors):
+        return None
+    return made((*first.shape[:dim], sum(one.shape[dim] for one in tensors), *first.shape[dim + 1:]), first)
+
+
+def compared(args: Any, kwargs: Dict[str, Any]) -> Any:
+    found = with_number(args, kwargs)
+    return None if found is None else torch.empty(found.shape, dtype=torch.bool, device=META)
+
+
+def where(args: Any, kwargs: Dict[str, Any]) -> Any:
+    condition, x, y = args
+    if not is_plain(x) or not is_plain(y) or x.dtype != y.dtype or condition.dtype != torch.bool:
+        return None
+    if condition.stride() != usual_strides(condition.shape):
+        return None
+    large = x if is_broadcast(y.shape, x.shape) else y
+    if not all(0 < one.dim() and is_broadcast(one.shape, large.shape) for one in args):
+        return None
+    return made(large.shape, large)
+
+
+def embedding(args: Any, kwargs: Dict[str, Any]) -> Any:
+    table, index = args[:2]
+    if not is_plain(table) or table.dim() != 2 or index.dtype != torch.int64 or index.dim() == 0:
+        return None
+    return made((*index.shape, table.shape[1]), table)
+
+
+def convolution(args: Any, kwargs: Dict[str, Any]) -> Any:
+    x, weight, bias, stride, padding, dilation, transposed, _, groups = args
+    count = x.dim() - 2
+    if kwargs or transposed or count not in (1, 2, 3) or weight.dim() != x.dim() or not alike(x, (weight, bias)):
+        return None
+    if not one_format(x) or not is_plain(weight) or 0 in x.shape or 0 in weight.shape or x.shape[1] != weight.shape[1] * groups:
+        return None
+    if weight.shape[0] % groups or bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        return None
+    shape = windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    return made((x.shape[0], weight.shape[0], *shape), x) if shape is not None else None
+
+
+def max_pool2d(args: Any, kwargs: Dict[str, Any]) -> Any:
+    x, kernel = args[:2]
+    stride, padding, dilation, ceil = (list(args[2:]) + [[], [0, 0], [1, 1], False][len(args) - 2:])
+    if kwargs or ceil or x.dim() != 4 or not one_format(x) or 0 in x.shape or len(kernel) != 2:
+        return None
+    if len(padding) != 2 or any(2 * pad > size for pad, size in zip(padding, kernel)):
+        return None
+    shape = windows(x.shape[2:], kernel, stride or kernel, padding, dilation)
+    if shape is None:
+        return None
+    given = made((*x.shape[:2], *shape), x)
+    return given, torch.empty(given.shape, dtype=torch.int64, device=META)
+
+
+def one_format(x: torch.Tensor) -> bool:
+    """Contiguous, and not channels_last as well, which a tensor of one channel is."""
+    if not is_plain(x) or x.dim() < 4:
+        return is_plain(x)
+    return not x.is_contiguous(memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d)
+
+
+def windows(sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
+            dilation: Sequence[int]) -> Optional[Tuple[int, ...]]:
+    """How many places a window has along each dimension; None if there is none, or something isn't said of each dimension."""
+    if not len(sizes) == len(kernel) == len(stride) == len(padding) == len(dilation) or min(stride) < 1 or min(dilation) < 1:
+        return None
+    if min(padding) < 0:
+        return None
+    rows = zip(sizes, kernel, stride, padding, dilation)
+    shape = tuple((size + 2 * pad - spread * (width - 1) - 1) // step + 1 for size, width, step, pad, spread in rows)
+    return shape if min(shape) > 0 else None
+
+
 def written(args: Any, kwargs: Dict[str, Any]) -> Any:
     """What says where to write, or what, must spread over the first argument: without data torch 1.13 doesn't ask."""
     x, other = args[:2]
@@ -118,7 +239,12 @@ def written(args: Any, kwargs: Dict[str, Any]) -> Any:
     return None
 
 
-RULES: Dict[str, Rule] = {"aten::mm": mm, "aten::bmm": bmm, "aten::addmm": addmm, "aten::native_layer_norm": layer_norm}
+RULES: Dict[str, Rule] = {"aten::mm": mm, "aten::bmm": bmm, "aten::addmm": addmm, "aten::native_layer_norm": layer_norm,
+                          "aten::native_group_norm": group_norm, "aten::native_batch_norm": batch_norm, "aten::cat": cat,
+                          "aten::_safe_softmax": safe_softmax, "aten::mean.dim": reduced, "aten::sum.dim_IntList": reduced,
+                          "aten::where.self": where, "aten::embedding": embedding, "aten::convolution": convolution,
+                          "aten::max_pool2d_with_indices": max_pool2d}
+RULES.update({"aten::%s.%s" % (name, kind): compared for name in COMPARED for kind in ("Scalar", "Tensor")})
 RULES.update({"aten::" + name: same for name in SAME})
 RULES.update({"aten::" + name: with_number for name in SAME_WITH_NUMBER})
 RULES.update({"aten::" + name: in_place for name in SAME_IN_PLACE})

@@ -15,7 +15,7 @@ from .leftovers import Leftovers
 from .pieces import Pieces, TooLong
 from .recorder import NeedsData, Recorder
 from .registry import FileRegistry
-from .run import slow_path, traced
+from .run import place_weights, slow_path, traced
 from .tracer import Tracer
 from .wire import clean
 
@@ -79,7 +79,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
         gc.disable()  # no element is kept alive by what would be collected, and the cell ends with this
     registry = FileRegistry(work["program"], read_all(files["bundle"]))
     tracer = Tracer(registry, Pieces(files["recording"]))
-    recorder = make_recorder(tracer, work["symbolic"])
+    recorder = make_recorder(tracer, work["symbolic"], work["device"])
     with traced(tracer, 0):
         loaded = Loaded(work, files, registry, progress)
     init_tensors = TensorWriter(files["outputs"])
@@ -89,7 +89,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     model = loaded.model
     progress.stage = "weights"
     if not work["symbolic"]:
-        state.place_weights(model, {row["key"]: row["tensor"] for row in work["weights"]}, files.get("weights"), "cpu")
+        place_weights(model, work, files)
     if work["symbolic"] and work["describe"]:
         for entry in state.entries(model):  # made of torch.empty, and filled
             if entry.kind == "buffer" and entry.tensor.device.type == "meta":
@@ -174,12 +174,15 @@ def size_at(trial: Dict[str, Any], at: Tuple[int, int]) -> int:
     return int(trial["tensors"][at[0]]["shape"][at[1]])
 
 
-def make_recorder(tracer: Tracer, symbolic: bool) -> Recorder:
+def make_recorder(tracer: Tracer, symbolic: bool, device: str = "cpu") -> Recorder:
     answers: Dict[Any, Any] = {}
     if symbolic:
         shapes.put_stand_ins()
-        answers = {torch.Tensor.device.__get__: torch.device("cpu"), torch.Tensor.is_meta.__get__: False,  # type: ignore[attr-defined]
-                   torch.Tensor.is_cpu.__get__: True, torch.Tensor.get_device: -1}  # type: ignore[attr-defined]
+        place = torch.device("cpu") if device == "cpu" else torch.device(device, 0)
+        answers = {torch.Tensor.device.__get__: place, torch.Tensor.is_meta.__get__: False,  # type: ignore[attr-defined]
+                   torch.Tensor.is_cpu.__get__: device == "cpu", torch.Tensor.is_cuda.__get__: device == "cuda",  # type: ignore[attr-defined]
+                   torch.Tensor.get_device: -1 if device == "cpu" else 0}
+        tracer.elsewhere = device != "cpu"
     recorder = Recorder(symbolic, tracer.current_call, tracer.pieces)
     tracer.record_operators(recorder, answers)
     return recorder
@@ -189,7 +192,7 @@ def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, leftovers: L
                 trial: Dict[str, Any], descriptor: Optional[int], first: bool) -> Tuple[Dict[str, Any], Optional[Dict[str, Any]]]:
     """One call of forward. The first must not fail, and is traced; the others go by what the first has left."""
     model = loaded.model
-    tensors = input_tensors(trial["tensors"], descriptor, work["symbolic"])
+    tensors = input_tensors(trial["tensors"], descriptor, work["symbolic"], work["device"])
     arguments, keywords = values.decode(trial["args"], tensors), values.decode(trial["kwargs"], tensors)
     loaded.seed(work["seed"])
     model.train(trial["mode"] == "train")
@@ -234,9 +237,9 @@ class Kept:
                 if id(kept.tensor) not in known]
 
 
-def input_tensors(table: List[Dict[str, Any]], descriptor: Optional[int], symbolic: bool) -> List[torch.Tensor]:
+def input_tensors(table: List[Dict[str, Any]], descriptor: Optional[int], symbolic: bool, device: str) -> List[torch.Tensor]:
     """On shapes alone, floating ones have no data; integers and booleans keep theirs, so that code may look at them."""
-    reader = TensorReader(descriptor)
+    reader = TensorReader(descriptor, "cpu" if symbolic else device)
     return [shape_only(located) if symbolic and (located["storage"] is None or is_floating(located))
             else reader.sized(located) for located in table]
 

@@ -223,7 +223,7 @@ class Recorder(TorchDispatchMode):
             raise NeedsData("the model looks at the values of a tensor")
 
     def hash(self, tensor: torch.Tensor, entry: Entry) -> None:
-        if tensor.device == META or tensor.numel() > LARGEST_HASHED or tensor.is_inference() or tensor.device != CPU:
+        if tensor.device == META or tensor.numel() > LARGEST_HASHED or tensor.is_inference():
             return
         version = tensor._version
         if entry.hashed == version:
@@ -233,7 +233,7 @@ class Recorder(TorchDispatchMode):
 
     @staticmethod
     def digest(tensor: torch.Tensor) -> str:
-        plain = tensor.detach().resolve_conj().resolve_neg().contiguous()
+        plain = tensor.detach().resolve_conj().resolve_neg().contiguous().cpu()
         size = plain.numel() * plain.element_size()
         digest = hashlib.blake2b(("%s %s " % (tensor.dtype, list(tensor.shape))).encode(), digest_size=20)
         if size:

@@ -24,10 +24,11 @@ CAPABILITY_VERSION_3 = 0x20080522
 # The same numbers on every architecture that Linux has added since 2019 and on x86-64.
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
 LANDLOCK_RULE_PATH_BENEATH, LANDLOCK_ASK_VERSION = 1, 1
-EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, IOCTL_DEV = 1, 2, 4, 8, 1 << 15
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE, IOCTL_DEV = 1, 2, 4, 8, 1 << 14, 1 << 15
 # Landlock's ABI -> how many file rights it knows (bits from 0).
 FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 MOST_OPEN_FILES = 256
+OWN_THREADS = "/proc/self/task"  # whose names CUDA's driver writes
 
 
 class Ruleset(ctypes.Structure):
@@ -139,6 +140,8 @@ def allow_path(ruleset: int, path: str, handled: int) -> None:
         rights |= READ_DIR
     if path.startswith("/dev/"):  # a device is of use only if it can be written to
         rights |= WRITE_FILE | IOCTL_DEV
+    if path == OWN_THREADS:
+        rights |= WRITE_FILE | TRUNCATE
     rule = PathBeneath(rights & handled, parent)
     try:
         checked(LIBC.syscall(LANDLOCK_ADD_RULE, ruleset, LANDLOCK_RULE_PATH_BENEATH, ctypes.byref(rule), 0), path)

@@ -57,6 +57,7 @@ class Tracer(TorchFunctionMode):
         self.recorder: Optional[Any] = None  # recorder.Recorder: sees the operators under the calls
         self.keeper: Optional[Keeper] = None  # keeps what calls of forward give
         self.answers: Dict[Any, Any] = {}  # attributes of tensors without data -> what a real run says
+        self.elsewhere = False  # a real run is not on the CPU: tensors with data say where, too
         self.passing = False  # calls are not traced any more; the recorder still sees what is under them
         self._phase = 0
         self._inputs: Dict[int, int] = {}  # id of an input -> the number that it had before forward
@@ -148,7 +149,7 @@ class Tracer(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Optional[Dict[str, Any]] = None) -> Any:
         if kwargs is None:
             kwargs = {}
-        if func in self.answers and args[0].device.type == "meta":
+        if func in self.answers and (self.elsewhere or args[0].device.type == "meta"):
             return self.answers[func]
         if self.quiet:
             return func(*args, **kwargs)

@@ -50,6 +50,8 @@ static json_t *sandbox_settings(const Cell *cell, const CellJob *job) {
     json_t *paths = json_array();
     for (size_t i = 0; i < facts->prefix_count; i++)
         json_array_append_new(paths, json_string(facts->prefixes[i]));
+    for (size_t i = 0; cell->cuda && i < facts->cuda_prefix_count; i++)
+        json_array_append_new(paths, json_string(facts->cuda_prefixes[i]));
     for (size_t i = 0; i < job->readable_count; i++)
         json_array_append_new(paths, json_string(job->readable[i]));
     uint64_t file_size = job->file_size > 0 ? job->file_size : cell->memory;

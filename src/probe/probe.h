@@ -93,8 +93,8 @@ typedef struct ProbeFacts { /* what the zygote said when it had started; owned b
     bool cuda_available;
     const char **cuda_devices;
     size_t cuda_device_count;
-    const char **prefixes; /* folders that every cell may read */
-    size_t prefix_count;
+    const char **prefixes, **cuda_prefixes; /* what every cell may read, and one that uses CUDA besides */
+    size_t prefix_count, cuda_prefix_count;
     const char **site_paths;
     size_t site_path_count;
     double import_seconds; /* spent on importing torch */

@@ -92,9 +92,13 @@ static const char *const fatal[] = {
 /* clang-format on */
 
 /* What CUDA's driver does besides. Of sockets, only Unix ones, and it connects to nobody: it listens on a
- * name of its own. */
-static const char *const allowed_for_cuda[] = {"mbind",      "set_mempolicy", "ioctl", "memfd_create",
-                                               "setsockopt", "bind",          "listen"};
+ * name of its own. It opens devices for writing, and the files of its threads' names as if they might have to
+ * be made, and does not start without; Landlock says which files, and that none is made. */
+static const char *const allowed_for_cuda[] = {
+    "mbind", "set_mempolicy", "ioctl", "memfd_create", "setsockopt", "bind", "listen", "open", "openat"};
+
+/* It first removes what may be left of that name, and stops at any other answer than that there is none. */
+static const char *const missing_for_cuda[] = {"unlink"};
 
 /* A rule on one argument: `action` if (argument & mask) == value, or != value. */
 typedef struct ArgumentRule {
@@ -156,11 +160,6 @@ static const ArgumentRule device_rules[] = {
 };
 
 static const ArgumentRule cuda_device_rules[] = {
-    /* devices are opened for writing; Landlock says which */
-    {"open", 1, IF_MASKED_EQUAL, O_CREAT | O_TRUNC, 0, SCMP_ACT_ALLOW},
-    {"open", 1, IF_MASKED_EQUAL, O_CREAT, O_CREAT, DENY},
-    {"openat", 2, IF_MASKED_EQUAL, O_CREAT | O_TRUNC, 0, SCMP_ACT_ALLOW},
-    {"openat", 2, IF_MASKED_EQUAL, O_CREAT, O_CREAT, DENY},
     {"socket", 0, IF_EQUAL, 0, AF_UNIX, SCMP_ACT_ALLOW},
     {"socket", 0, IF_NOT_EQUAL, 0, AF_UNIX, REFUSE},
 };
@@ -176,7 +175,8 @@ static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const 
                      bool cuda) {
     for (size_t i = 0; i < count; i++) {
         if (cuda && action != SCMP_ACT_ALLOW &&
-            names_one(allowed_for_cuda, COUNT_OF(allowed_for_cuda), names[i]))
+            (names_one(allowed_for_cuda, COUNT_OF(allowed_for_cuda), names[i]) ||
+             names_one(missing_for_cuda, COUNT_OF(missing_for_cuda), names[i])))
             continue;
         int call = seccomp_syscall_resolve_name(names[i]);
         int problem = call < 0 ? 0 : seccomp_rule_add_array(filter, action, call, 0, NULL);
@@ -214,6 +214,9 @@ static int fill(scmp_filter_ctx filter, pid_t pid, bool cuda) {
         problem = add_names(filter, SCMP_ACT_KILL_PROCESS, fatal, COUNT_OF(fatal), cuda);
     if (problem == 0 && cuda)
         problem = add_names(filter, SCMP_ACT_ALLOW, allowed_for_cuda, COUNT_OF(allowed_for_cuda), cuda);
+    if (problem == 0 && cuda)
+        problem =
+            add_names(filter, SCMP_ACT_ERRNO(ENOENT), missing_for_cuda, COUNT_OF(missing_for_cuda), false);
     if (problem == 0)
         problem = add_rules(filter, argument_rules, COUNT_OF(argument_rules), pid);
     if (problem == 0)
@@ -342,7 +345,10 @@ bool sandbox_read(Arena *arena, const json_t *layers, bool cuda, SandboxReport *
         report->layers[i].text = text_printable(arena, said, length);
     }
     if (cuda && report->layers[LAYER_SECCOMP].on)
-        report->layers[LAYER_SECCOMP].text = "on, relaxed for CUDA: devices may be opened, any ioctl";
+        report->layers[LAYER_SECCOMP].text =
+            report->layers[LAYER_LANDLOCK].on
+                ? "on, relaxed for CUDA: any ioctl, and Landlock alone says what may be opened for writing"
+                : "on, relaxed for CUDA: any ioctl, and any file may be opened for writing";
     if (cuda && report->layers[LAYER_LIMITS].on)
         report->layers[LAYER_LIMITS].text = "on, relaxed for CUDA: no limit of address space";
     return true;

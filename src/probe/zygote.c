@@ -145,6 +145,7 @@ static Status read_hello(Probe *probe, json_t *frame, double started, Error *err
                           .hello = hello};
     facts->cuda_devices = text_list(arena, json_object_get(cuda, "devices"), &facts->cuda_device_count);
     facts->prefixes = text_list(arena, json_object_get(hello, "prefixes"), &facts->prefix_count);
+    facts->cuda_prefixes = text_list(arena, json_object_get(cuda, "prefixes"), &facts->cuda_prefix_count);
     facts->site_paths = text_list(arena, json_object_get(hello, "site_paths"), &facts->site_path_count);
     if (facts->python == NULL)
         return zygote_failed(probe, "the probe's greeting is malformed", error);

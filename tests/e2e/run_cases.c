@@ -11,14 +11,15 @@
  *                          that departs (several: each)
  *   hides TEXT             must stand in none of these (several: each)
  *   option NAME [VALUE]    a StepOptions field: train, skip_anticheat, rtol, atol, timeout, memory, trials,
- *                          allow, rigor
+ *                          allow, rigor, device
  *   needs 1|2              only on torch of that major version
+ *   needs cuda             only where torch finds a CUDA device
  *   needs MODULE           only where the interpreter has that module
  *   file PATH              its text follows, indented by four spaces
  * A FOLDER holds original.py, refactored.py and expect.txt with the lines expect, says, option, needs.
  *
- * CASE=TEXT in the environment: only those whose names have it; SHARE=K/N: the Kth of every N; VERBOSE=1:
- * what was found, of cases that are as expected too. */
+ * CASE=TEXT in the environment: only those whose names have it; SHARE=K/N: the Kth of every N; DEVICE=cuda:
+ * all of them there; VERBOSE=1: what was found, of cases that are as expected too. */
 #include "report.h"
 #include "verify.h"
 
@@ -48,7 +49,8 @@ typedef struct Case {
     } says, hides;
     Text body, setup;
     StepOptions options;
-    int needs;          /* torch's major version; 0: any */
+    int needs; /* torch's major version; 0: any */
+    bool needs_cuda;
     const char *module; /* that the interpreter must have; NULL: none */
     bool is_files;      /* for others to be like: never run */
 } Case;
@@ -85,6 +87,7 @@ static void copy_case(Arena *arena, const Cases *cases, const char *name, Case *
             return;
         target->options = one->options;
         target->needs = one->needs;
+        target->needs_cuda = one->needs_cuda;
         target->module = one->module;
         return;
     }
@@ -111,6 +114,8 @@ static void set_option(Arena *arena, StepOptions *options, const char *name, con
         options->rigor = strcmp(value, rigor_name(RIGOR_PARANOID)) == 0 ? RIGOR_PARANOID
                          : strcmp(value, rigor_name(RIGOR_FAST)) == 0   ? RIGOR_FAST
                                                                         : RIGOR_STANDARD;
+    else if (strcmp(name, "device") == 0)
+        options->device = value;
     else if (strcmp(name, "allow") == 0) {
         const char **list = ARENA_ARRAY(arena, const char *, 1);
         list[0] = value;
@@ -143,6 +148,8 @@ static bool read_expectation(Arena *arena, Case *one, const char *line) {
     } else if ((rest = after(line, "needs")) != NULL) {
         if (atoi(rest) != 0)
             one->needs = atoi(rest);
+        else if (strcmp(rest, "cuda") == 0)
+            one->needs_cuda = true;
         else
             one->module = rest;
     } else if ((rest = after(line, "body")) != NULL) {
@@ -332,6 +339,8 @@ static bool judge(const Case *one, const StepResult *result) {
 
 static bool run_case(Probe *probe, const char *root, Case *one) {
     Arena *arena = arena_new();
+    if (getenv("DEVICE") != NULL)
+        one->options.device = getenv("DEVICE");
     const char *folder = one->folder != NULL ? one->folder : write_case(arena, root, one);
     one->options.original = path_join(arena, folder, "original.py");
     one->options.refactored = path_join(arena, folder, "refactored.py");
@@ -393,6 +402,9 @@ int main(int count, char **arguments) {
         }
         if (one->needs != 0 && one->needs != atoi(torch)) {
             printf("skipped %s: needs torch %d, this is %s\n", one->name, one->needs, torch);
+            skipped++;
+        } else if (one->needs_cuda && !probe_facts(probe)->cuda_available) {
+            printf("skipped %s: this torch finds no CUDA device\n", one->name);
             skipped++;
         } else if (one->module != NULL && !has_module(arena, modules, arguments[1], one->module)) {
             printf("skipped %s: %s is not installed\n", one->name, one->module);
