@@ -116,6 +116,8 @@ class Recorder(TorchDispatchMode):
         self.schema_rows: List[Dict[str, Any]] = []
         self.layouts: Dict[Any, int] = {}
         self.layout_rows: List[List[Any]] = []
+        self.layout_bytes: List[int] = []
+        self.bytes = 0  # of all that operators have made, views apart
         self.tensors: List[List[int]] = []
         self.known: Dict[int, Entry] = {}
         self.storages: Dict[int, Tuple[Any, Entry]] = {}  # address -> a living tensor on it
@@ -143,6 +145,7 @@ class Recorder(TorchDispatchMode):
                 raise TypeError("%s tensors are not supported" % unsupported(tensor))
             layout = self.layouts[key] = len(self.layout_rows)
             self.layout_rows.append([str(tensor.dtype), list(tensor.shape), list(tensor.stride())])
+            self.layout_bytes.append(tensor.numel() * tensor.element_size())
         entry = self.known[id(tensor)] = Entry(tensor, self.tensors_written + len(self.tensors), data)
         self.tensors.append([layout, offset])
         try:
@@ -344,7 +347,10 @@ class Recorder(TorchDispatchMode):
             found = self.known.get(id(item))
             if found is not None and found.alive() is item:
                 return found.number  # an argument, given back as it is
-            return self.add(item, shared if shared is not None else [data]).number
+            number = self.add(item, shared if shared is not None else [data]).number
+            if shared is None:
+                self.bytes += self.layout_bytes[self.tensors[-1][0]]
+            return number
         if isinstance(item, (tuple, list)):
             return [self.result(each, data, shared) for each in item]
         return None
@@ -469,11 +475,11 @@ class Recorder(TorchDispatchMode):
     # ---- the end -------------------------------------------------------------------------------------------------
 
     def section(self, outputs: Any, kept: Any) -> Dict[str, Any]:
-        """What one call of forward gave; `end`: how many events there are by then."""
+        """What one call of forward gave. Counted from the first call: `end`, the events, and `bytes`, what they have made."""
         if torch.initial_seed() != self.seed:
             self.events.append(["opaque", "torch.manual_seed"])
         encoded, left = self.encode(outputs), self.encode(dict(kept))
-        return {"end": self.event_count(), "outputs": encoded, "kept": left}
+        return {"end": self.event_count(), "bytes": self.bytes, "outputs": encoded, "kept": left}
 
     def event_count(self) -> int:
         return self.events_written + len(self.events)

@@ -1,6 +1,7 @@
 /* Proof: both sides recorded, made graphs, and unified. */
 #include "recording.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -399,14 +400,31 @@ static void unify_all(StepState *step, Recordings *recordings) {
                                  plan->sizes_left_out));
 }
 
-/* What runs need not try again. What needs data, or is cut off by us, is not refused. */
+static bool is_whole(const Section *section) {
+    return section->present && section->raised == NULL;
+}
+
+static void note_cost(StepState *step, const Recordings *recordings, size_t kind) {
+    const Section *original = &recordings->original.sections[kind],
+                  *candidate = &recordings->candidate.sections[kind];
+    if (!is_whole(original) || !is_whole(candidate))
+        return;
+    CallCost *cost = ARENA_NEW(step->arena, CallCost);
+    *cost = (CallCost){fmax(original->bytes, candidate->bytes), fmax(original->events, candidate->events)};
+    table_put(step->costs, recordings->names[kind], cost);
+}
+
+/* What runs need not try again, and what they would take. What needs data, or is cut off by us, is not
+ * refused. */
 static void note_refused(StepState *step, const Recordings *recordings) {
     const Recording *original = &recordings->original;
     if (original->failure.failed)
         return;
     step->refused = table_new(step->arena);
+    step->costs = table_new(step->arena);
     for (size_t i = SECTION_SIZES; i < SECTION_COUNT; i++) {
         const Section *section = &original->sections[i];
+        note_cost(step, recordings, i);
         if (section->present && section->raised != NULL && !section->too_long &&
             !text_starts(section->raised, "NeedsData"))
             table_put(step->refused, recordings->names[i], TABLE_PRESENT);

@@ -93,11 +93,14 @@ static Status take_changed(Arena *arena, const json_t *json, Section *section, c
 }
 
 static Status take_section(Arena *arena, const RecordInputs *inputs, const json_t *json, size_t before,
-                           size_t event_count, Recording *recording, const char *where, Error *error) {
+                           size_t event_count, int64_t *bytes, Recording *recording, const char *where,
+                           Error *error) {
     const char *name = json_string_value(json_object_get(json, "name"));
     const char *raised = json_string_value(json_object_get(json, "raised"));
+    const int64_t bytes_before = *bytes;
     int64_t end;
-    if (json_read_int(json, "end", (int64_t)before, (int64_t)event_count, &end, where, error) != STATUS_OK)
+    if (json_read_int(json, "end", (int64_t)before, (int64_t)event_count, &end, where, error) != STATUS_OK ||
+        json_read_int(json, "bytes", bytes_before, INT64_MAX, bytes, where, error) != STATUS_OK)
         return STATUS_ERROR;
     for (int kind = 0; kind < SECTION_COUNT; kind++) {
         Section *taken = &recording->sections[kind];
@@ -106,6 +109,8 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
         *taken = (Section){.present = true,
                            .raised = raised == NULL ? NULL : text_printable(arena, raised, strlen(raised)),
                            .too_long = json_is_true(json_object_get(json, "too_long")),
+                           .bytes = (double)(*bytes - bytes_before),
+                           .events = (double)((size_t)end - before),
                            .call = recording->call_count};
         recording->calls[recording->call_count++] =
             (GraphCall){.end = (size_t)end,
@@ -121,14 +126,15 @@ static Status take_sections(Arena *arena, const RecordInputs *inputs, const json
                             Recording *recording, const char *where, Error *error) {
     json_t *sections, *whole;
     size_t event_count;
+    int64_t bytes = 0;
     if (json_read_container(done, "sections", JSON_ARRAY, &sections, where, error) != STATUS_OK ||
         json_read_container(done, "recording", JSON_OBJECT, &whole, where, error) != STATUS_OK ||
         recording_event_count(whole, recording->pieces, &event_count, error) != STATUS_OK)
         return STATUS_ERROR;
     for (size_t i = 0; i < json_array_size(sections); i++) {
         size_t before = recording->call_count == 0 ? 0 : recording->calls[recording->call_count - 1].end;
-        if (take_section(arena, inputs, json_array_get(sections, i), before, event_count, recording, where,
-                         error) != STATUS_OK)
+        if (take_section(arena, inputs, json_array_get(sections, i), before, event_count, &bytes, recording,
+                         where, error) != STATUS_OK)
             return STATUS_ERROR;
     }
     const Section *sample = &recording->sections[SECTION_SAMPLE];

@@ -18,6 +18,7 @@ typedef struct Section {
     bool present;         /* it was asked for */
     const char *raised;   /* the exception that ended it, or NULL */
     bool too_long;        /* ours: it was not recorded to its end */
+    double bytes, events; /* what it made, views apart, and in how many operators */
     size_t call;          /* its place in Recording.calls */
     const char **changed; /* what it left otherwise in Python: "blocks.0.count" */
     size_t changed_count;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { MOST_CALL_NUMBERS = 64 };
 static const int64_t largest_tried = 1 << 20;
 static const double largest_exact = 9007199254740992.0; /* 2^53 */
 
@@ -20,7 +21,7 @@ static bool has_number(const Numbers *numbers, int64_t value) {
     return false;
 }
 
-/* 30, 3e1, 5 * 6, 2 ** 5 - 2; NaN: no number, or one of what is not written there. */
+/* 30, 3e1, 5 * 6, 2 ** 5 - 2; 4096 of n >> 12; NaN: no number, or one of what is not written there. */
 static double constant_number(const Node *node) {
     const Node *op = node_child(node, FIELD_op), *left = node_child(node, FIELD_left),
                *right = node_child(node, FIELD_right);
@@ -40,6 +41,8 @@ static double constant_number(const Node *node) {
     case NODE_Pow: return pow(a, b);
     case NODE_Div: return a / b;
     case NODE_FloorDiv: return floor(a / b);
+    case NODE_LShift:
+    case NODE_RShift: return isnan(a) ? exp2(b) : op->kind == NODE_LShift ? a * exp2(b) : floor(a / exp2(b));
     default: return NAN;
     }
 }
@@ -61,10 +64,10 @@ static bool is_aside(const Node *node) {
 
 /* What takes a number for a bound, torch's and Python's own. */
 static bool calls_with_bound(const Node *node) {
-    static const char *const names[] = {"min",   "max",          "range",  "islice", "split",
-                                        "chunk", "tensor_split", "narrow", "tril",   "triu",
-                                        "roll",  "unfold",       "select", "topk",   "index_select",
-                                        "pad",   "diagonal",     "hsplit", "vsplit", "dsplit"};
+    static const char *const names[] = {
+        "min",          "max",  "range",    "islice", "split",  "chunk",  "tensor_split",
+        "narrow",       "tril", "triu",     "roll",   "unfold", "select", "topk",
+        "index_select", "pad",  "diagonal", "hsplit", "vsplit", "dsplit", "deque"};
     const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
     const char *name =
         func == NULL ? NULL : node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id);
@@ -92,16 +95,78 @@ static Numbers numbers_of(Arena *arena, const Program *program) {
     return numbers;
 }
 
-SizeNumbers sizes_to_try(Arena *arena, const Program *candidate, const Program *original) {
-    const Numbers theirs = numbers_of(arena, original), ours = numbers_of(arena, candidate);
-    SizeNumbers numbers = {0};
-    for (size_t i = 0; i < ours.count; i++) {
-        if (has_number(&theirs, ours.items[i]))
+/* ---- Numbers that calls got ------------------------------------------------------------------
+ * x.split(sum([1000, 1000, 1000])): no source says 3000, the trace does. */
+
+static void take_integers(const Value *value, Numbers *numbers) {
+    if (value_is_container(value))
+        for (size_t i = 0; i < value->list.count; i++)
+            take_integers(&value->list.items[i], numbers);
+    else if (value->kind == VALUE_INT && value->integer > LARGE_LENGTH &&
+             !has_number(numbers, value->integer))
+        *(int64_t *)ARENA_PUSH(numbers->arena, numbers) = value->integer;
+}
+
+static Numbers numbers_of_calls(Arena *arena, const Trace *trace) {
+    Numbers numbers = {.arena = arena};
+    for (size_t i = 0; i < trace->call_count && numbers.count < MOST_CALL_NUMBERS; i++) {
+        const TraceCall *call = &trace->calls[i];
+        for (size_t j = 0; j < call->arg_count && call->in_forward; j++)
+            take_integers(&call->args[j], &numbers);
+        for (size_t j = 0; j < call->kwarg_count && call->in_forward; j++)
+            take_integers(&call->kwargs[j], &numbers);
+    }
+    return numbers;
+}
+
+static void strike_out(Numbers *numbers, int64_t value) {
+    for (size_t i = 0; i < numbers->count; i++)
+        if (numbers->items[i] == value)
+            numbers->items[i--] = numbers->items[--numbers->count];
+}
+
+/* What is a size, or several of them as one: where the sample has it, it shows there. */
+static void strike_out_sizes(Numbers *numbers, const Trace *trace) {
+    for (size_t i = 0; i < trace->tensor_count && numbers->count > 0; i++) {
+        const TraceTensor *tensor = &trace->tensors[i];
+        for (size_t first = 0; first < tensor->rank; first++) {
+            double size = 1;
+            for (size_t d = first; d < tensor->rank; d++) {
+                size *= (double)tensor->shape[d];
+                if (size <= (double)largest_tried)
+                    strike_out(numbers, (int64_t)size);
+            }
+        }
+    }
+}
+
+/* ---- Both ------------------------------------------------------------------------------------- */
+
+static void add_numbers(SizeNumbers *all, const Numbers *ours, const Numbers *theirs) {
+    for (size_t i = 0; i < ours->count; i++) {
+        bool there = has_number(theirs, ours->items[i]);
+        for (size_t j = 0; j < all->count && !there; j++)
+            there = all->items[j] == ours->items[i];
+        if (there)
             continue;
-        if (numbers.count < COUNT_OF(numbers.items) && ours.items[i] <= largest_tried)
-            numbers.items[numbers.count++] = ours.items[i];
+        if (all->count < COUNT_OF(all->items) && ours->items[i] <= largest_tried)
+            all->items[all->count++] = ours->items[i];
         else
-            numbers.left_out++;
+            all->left_out++;
+    }
+}
+
+SizeNumbers sizes_to_try(const StepState *step) {
+    SizeNumbers numbers = {0};
+    const Numbers theirs = numbers_of(step->arena, &step->original.program),
+                  ours = numbers_of(step->arena, &step->candidate.program);
+    add_numbers(&numbers, &ours, &theirs);
+    if (step->has_traces) {
+        const Numbers given = numbers_of_calls(step->arena, &step->original_trace);
+        Numbers own = numbers_of_calls(step->arena, &step->candidate_trace);
+        strike_out_sizes(&own, &step->original_trace);
+        strike_out_sizes(&own, &step->candidate_trace);
+        add_numbers(&numbers, &own, &given);
     }
     return numbers;
 }

@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-/* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
- * be compared. */
-enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031, MOST_ELEMENTS = 1 << 26 };
+enum { MOST_ELEMENTS = 1 << 26 };
 
 static const size_t EVERYWHERE = SIZE_MAX;
 
@@ -346,7 +344,7 @@ static void add_product(Planner *planner, int64_t number) {
 
 SizePlan size_plan(const StepState *step, const json_t *sample) {
     Planner planner = {.arena = step->arena, .sample = sample, .changes = changes_of(sample)};
-    const SizeNumbers numbers = sizes_to_try(step->arena, &step->candidate.program, &step->original.program);
+    const SizeNumbers numbers = sizes_to_try(step);
     add_to_all(&planner, ROUND_OTHER, 0, true);
     add_to_all(&planner, ROUND_LARGE, 0, true);
     add_to_all(&planner, ROUND_MORE, 0, true);

@@ -4,14 +4,19 @@
 
 #include "step_state.h"
 
+/* Large enough for thresholds that people write; a mask of length by length still has few enough elements to
+ * be compared. */
+enum { LARGE_BATCH = 4099, LARGE_LENGTH = 1031 };
+
 /* Numbers of the candidate's comparisons, bounds and arithmetic that the original has in none of its own:
- * what the candidate may take another way for. */
+ * what the candidate may take another way for. Once there are traces, also larger ones that its calls get,
+ * the original's don't, and no tensor has for a size. */
 enum { MOST_SIZE_NUMBERS = 6 };
 typedef struct SizeNumbers {
     int64_t items[MOST_SIZE_NUMBERS];
     size_t count, left_out; /* there are more than can be tried */
 } SizeNumbers;
-SizeNumbers sizes_to_try(Arena *arena, const Program *candidate, const Program *original);
+SizeNumbers sizes_to_try(const StepState *step);
 
 typedef struct SizeCall {
     const char *name;    /* "another length", "a length of 1031 in place of 5" */

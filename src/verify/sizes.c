@@ -5,7 +5,7 @@
 #include <math.h>
 
 /* What a run at a large size may take: bytes that calls give, and calls, where each may be one of a loop. By
- * what the sample's run is made of, not by its time: what is tried must not hang on the machine. */
+ * what a run is made of, not by its time: what is tried must not hang on the machine. */
 static const double most_bytes = 128 << 20, most_calls = 250000, most_timeout = 30;
 
 typedef struct SizeTrials {
@@ -35,14 +35,41 @@ static double bytes_at(const Trace *trace, size_t dimension, int64_t from, doubl
     return bytes;
 }
 
-static bool is_affordable(const StepState *step, const SizeCall *call) {
+/* By the sample's run. */
+static CallCost cost_by_sample(const StepState *step, const SizeCall *call) {
     const Trace *const sides[] = {&step->original_trace, &step->candidate_trace};
     const double growth = (double)call->to / (double)call->from;
-    bool affordable = step->has_traces;
-    for (size_t i = 0; i < COUNT_OF(sides) && affordable; i++)
-        affordable = (double)sides[i]->call_count * growth <= most_calls &&
-                     bytes_at(sides[i], call->dimension, call->from, growth) <= most_bytes;
-    return affordable || call->near;
+    CallCost cost = {step->has_traces ? 0 : INFINITY, 0};
+    for (size_t i = 0; i < COUNT_OF(sides) && step->has_traces; i++) {
+        cost.operators = fmax(cost.operators, (double)sides[i]->call_count * growth);
+        cost.bytes = fmax(cost.bytes, bytes_at(sides[i], call->dimension, call->from, growth));
+    }
+    return cost;
+}
+
+/* By a recording at another size of the same dimension: no more than by its square for bytes, and as it grows
+ * for calls. */
+static CallCost cost_by_recording(const CallCost *known, const SizeCall *recorded, const SizeCall *call) {
+    const double growth = fmax((double)call->to / (double)recorded->to, 1);
+    return (CallCost){known->bytes * growth * (call->dimension > 0 ? growth : 1), known->operators * growth};
+}
+
+static const CallCost *recorded_cost(const StepState *step, const SizeCall *call) {
+    return step->costs == NULL ? NULL : table_get(step->costs, call->name);
+}
+
+static bool is_affordable(const StepState *step, const SizePlan *plan, const SizeCall *call) {
+    const CallCost *exact = recorded_cost(step, call);
+    CallCost cost = exact != NULL ? *exact : cost_by_sample(step, call);
+    for (size_t i = 0; i < plan->count && exact == NULL; i++) {
+        const SizeCall *other = &plan->items[i];
+        const CallCost *known = recorded_cost(step, other);
+        if (known == NULL || other->dimension != call->dimension || other->from != call->from)
+            continue;
+        const CallCost bound = cost_by_recording(known, other, call);
+        cost = (CallCost){fmin(cost.bytes, bound.bytes), fmin(cost.operators, bound.operators)};
+    }
+    return call->near || (cost.bytes <= most_bytes && cost.operators <= most_calls);
 }
 
 /* ---- A group of them ------------------------------------------------------------------------- */
@@ -117,7 +144,7 @@ static Status run_wave(SizeTrials *sizes, unsigned wave, Error *error) {
         if (call->wave != wave || !call->numbers || refused ||
             size_call_is_needless(call, was_accepted, sizes->trials))
             continue;
-        sizes->too_large[i] = !is_affordable(step, call);
+        sizes->too_large[i] = !is_affordable(step, plan, call);
         if (!sizes->too_large[i])
             calls[count++] = call;
     }

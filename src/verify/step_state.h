@@ -15,6 +15,11 @@ typedef struct ComposedProgram {
     void *context;
 } ComposedProgram;
 
+/* What a call of forward takes, by its recording: of the side that takes more. */
+typedef struct CallCost {
+    double bytes, operators;
+} CallCost;
+
 struct StepState {
     Arena *arena;
     Probe *probe;
@@ -44,6 +49,7 @@ struct StepState {
     const ComposedProgram *composed; /* NULL: options->refactored is the candidate */
     Table *refused; /* names of calls at other sizes that raise in the original on shapes alone; NULL: not
                        known */
+    Table *costs;   /* CallCost by such a name, where both sides' recordings tell; or NULL */
     bool recorded;  /* what follows holds: of the sample's call, the last that was recorded */
     Trace original_recorded, candidate_recorded;
     Graph original_graph, candidate_graph;
