@@ -22,10 +22,6 @@ typedef struct TrailEntry {
     uint32_t freed_origin; /* the original state that was bound first by it, or NO_STATE */
 } TrailEntry;
 
-typedef struct Equal { /* accepted by bytes */
-    TermId original, candidate;
-} Equal;
-
 typedef struct ChoicePoint {
     const Goal *rest; /* after the term's own goal */
     TermId original, candidate;
@@ -528,101 +524,6 @@ static void push_roots(Search *search) {
 
 /* ---- What came of it ---------------------------------------------------------------------- */
 
-typedef struct Notes {
-    Arena *arena;
-    Table *seen;
-    const char **items, **rules;
-    size_t count, capacity, rule_count, rule_capacity;
-} Notes;
-
-static void note(Notes *notes, const char *rule, const char *text) {
-    if (table_has(notes->seen, text))
-        return;
-    table_put(notes->seen, text, TABLE_PRESENT);
-    *(const char **)arena_push(notes->arena, (void *)&notes->items, &notes->count, &notes->capacity,
-                               sizeof(char *)) = text;
-    *(const char **)arena_push(notes->arena, (void *)&notes->rules, &notes->rule_count, &notes->rule_capacity,
-                               sizeof(char *)) = rule;
-}
-
-static void note_equals(const Search *search, Notes *notes) {
-    static const char of_buffers[] = " (made of buffers that must keep their value from construction)";
-    const Graph *original = search->original.graph, *candidate = search->candidate.graph;
-    for (size_t i = 0; i < search->equals.count; i++) {
-        const Equal *equal = &search->equals.items[i];
-        const Term *a = term_at(original, equal->original), *b = term_at(candidate, equal->candidate);
-        const char *one = term_describe(search->arena, original, equal->original);
-        const char *other = term_describe(search->arena, candidate, equal->candidate);
-        if (a->kind == TERM_STATE)
-            note(notes, "policy, buffers",
-                 arena_printf(
-                     search->arena,
-                     "the refactored computes %s for the original's buffer %s, which must be one that "
-                     "keeps its value from construction",
-                     other, one));
-        else if (b->kind == TERM_STATE)
-            note(
-                notes, "policy, buffers",
-                arena_printf(search->arena,
-                             "the refactored has the buffer %s for the original's %s, which must be one that "
-                             "keeps its value from construction",
-                             other, one));
-        else if (a->kept || b->kept)
-            note(notes, "policy, buffers",
-                 arena_printf(search->arena, "the refactored computes %s%s%s for the original's %s%s%s",
-                              other, term_module_words(search->arena, candidate, equal->candidate),
-                              b->kept ? of_buffers : "", one,
-                              term_module_words(search->arena, original, equal->original),
-                              a->kept ? of_buffers : ""));
-        else
-            note(notes, "soundness 7",
-                 arena_printf(search->arena,
-                              "equal at these shapes: the original's %s%s and the refactored's %s%s", one,
-                              term_module_words(search->arena, original, equal->original), other,
-                              term_module_words(search->arena, candidate, equal->candidate)));
-    }
-}
-
-static bool may_have_gradient(const Term *term) {
-    return (term->kind == TERM_OPERATOR || term->kind == TERM_VIEW || term->kind == TERM_WRITE) &&
-           (term->dtype == NULL || strstr(term->dtype, "float") != NULL ||
-            strstr(term->dtype, "complex") != NULL);
-}
-
-static void note_detached(const Search *search, Notes *notes) {
-    const Graph *original = search->original.graph, *candidate = search->candidate.graph;
-    for (size_t t = 0; t < candidate->term_count; t++) {
-        if (search->match[t] == NO_TERM)
-            continue;
-        TermId a = {search->match[t]};
-        bool there = term_at(original, a)->detached, here = candidate->terms[t].detached;
-        if (there == here)
-            continue;
-        note(notes, "soundness 9",
-             arena_printf(search->arena, "forward only: the %s detaches %s, the %s does not",
-                          here ? "refactored" : "original", term_describe(search->arena, original, a),
-                          here ? "original" : "refactored"));
-        return;
-    }
-}
-
-static void note_gradients(const Search *search, Notes *notes) {
-    const Graph *original = search->original.graph, *candidate = search->candidate.graph;
-    for (size_t t = 0; t < candidate->term_count; t++) {
-        const Term *b = &candidate->terms[t];
-        if (search->match[t] == NO_TERM || b->grad == original->terms[search->match[t]].grad ||
-            !may_have_gradient(b))
-            continue;
-        TermId a = {search->match[t]};
-        note(notes, "soundness 9",
-             arena_printf(search->arena, "forward only: gradients go through %s%s in the %s, not in the %s",
-                          term_describe(search->arena, original, a),
-                          term_module_words(search->arena, original, a), b->grad ? "refactored" : "original",
-                          b->grad ? "original" : "refactored"));
-        return;
-    }
-}
-
 static void list_bindings(const Search *search, Unification *result) {
     const Graph *original = search->original.graph, *candidate = search->candidate.graph;
     result->bindings = ARENA_ARRAY(search->arena, StateBinding, candidate->state_count + 1);
@@ -689,12 +590,12 @@ Unification graph_unify(Arena *arena, const Graph *original, const Graph *candid
     result.difference.original.number = result.difference.candidate.number = NO_TERM;
     result.difference.original_call = result.difference.candidate_call = SIZE_MAX;
     list_bindings(&search, &result);
-    Notes notes = {.arena = arena, .seen = table_new(arena)};
-    note_equals(&search, &notes);
-    note_gradients(&search, &notes);
-    note_detached(&search, &notes);
-    result.narrowed = notes.items;
-    result.narrowed_count = notes.count;
-    result.narrowed_by = notes.rules;
+    narrow_claim(arena,
+                 &(Match){.original = original,
+                          .candidate = candidate,
+                          .terms = search.match,
+                          .equals = search.equals.items,
+                          .equal_count = search.equals.count},
+                 &result);
     return result;
 }

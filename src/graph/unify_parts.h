@@ -72,4 +72,19 @@ const char *term_module_words(Arena *arena, const Graph *graph, TermId term); /*
 const char *term_form_words(Arena *arena, const Term *term);                  /* "float32 [2, 3]" */
 Difference difference_of_structure(const char *what, size_t original_call, size_t candidate_call);
 
+/* ---- What a proof claims --------------------------------------------------------------------- */
+
+typedef struct Equal { /* two known terms that were accepted by their bytes */
+    TermId original, candidate;
+} Equal;
+
+typedef struct Match { /* how one graph is the other */
+    const Graph *original, *candidate;
+    const uint32_t *terms; /* candidate term -> original term, or NO_TERM */
+    const Equal *equals;
+    size_t equal_count;
+} Match;
+/* Fills result->narrowed. */
+void narrow_claim(Arena *arena, const Match *match, Unification *result);
+
 #endif
