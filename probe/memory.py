@@ -17,6 +17,7 @@ WIDEST = 16  # bytes of the widest dtype: views of one storage by other dtypes s
 MOST_AT_ONCE = 64 << 20
 MADV_DONTNEED = 4
 LIBC = ctypes.CDLL(None)
+GET_SEALS = 1034
 ADD_SEALS, SEAL_SEAL, SEAL_SHRINK, SEAL_GROW, SEAL_WRITE = 1033, 1, 2, 4, 8
 Located = Dict[str, Any]
 
@@ -149,7 +150,9 @@ def locate(tensor: torch.Tensor, spans: Any, places: Any, is_written: bool) -> L
 
 
 def seal(descriptor: int) -> None:
-    fcntl.fcntl(descriptor, ADD_SEALS, SEAL_SEAL | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE)
+    """For good. One that is sealed already stays so."""
+    if not fcntl.fcntl(descriptor, GET_SEALS) & SEAL_SEAL:
+        fcntl.fcntl(descriptor, ADD_SEALS, SEAL_SEAL | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE)
 
 
 def read_all(descriptor: int) -> bytes:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import random
 import sys
 import traceback
 import types
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 
-from . import record, shapes
+from . import record, shapes, wire
 from .failure import Progress
+from .memory import seal
+
+RECORD = "record "  # what the files of a `work: record` are called beside those of others
 
 
 def script(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict[str, Any]:
-    inputs = inputs_before(work["inputs"], files) if "inputs" in work else None
+    if "inputs" in work:
+        prepare(work, files)
     path: str = work["file"]
     folder = os.path.dirname(path)
     sys.path.insert(0, folder)
@@ -28,15 +33,34 @@ def script(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
         pass
     doubling = Doubling(work["double"]) if work.get("double") else None
     status = run_main(path)
-    return {"status": status, "doubled": doubling is not None and doubling.done, "inputs": inputs}
+    return {"status": status, "doubled": doubling is not None and doubling.done}
 
 
-def inputs_before(work: Dict[str, Any], files: Dict[str, int]) -> Optional[Dict[str, Any]]:
-    """The inputs of the same file, as `work: inputs` makes them; None if they can't be: a cell of their own says why. The script
-    finds no trace of it but what the file's own statements leave in libraries."""
+def prepare(work: Dict[str, Any], files: Dict[str, int]) -> None:
+    """Answers to other work on the same file, in a memory file that the script can't write to any more."""
+    inputs = attempt(lambda: record.inputs(work["inputs"], files, Progress()))
+    recorded = attempt(lambda: recorded_before(work, inputs, files)) if inputs is not None and "record" in work else None
+    answers = memoryview("".join(wire.encode({"inputs": inputs, "record": recorded}, 0)).encode("ascii"))
+    at = 0
+    while at < len(answers):
+        at += os.pwrite(files["answers"], answers[at:], at)
+    for descriptor in {files[name] for name in files if name == "answers" or name.startswith(RECORD)}:
+        seal(descriptor)
+
+
+def recorded_before(work: Dict[str, Any], inputs: Any, files: Dict[str, int]) -> Dict[str, Any]:
+    """What `work: record` gives for the inputs that were made."""
+    own = {name[len(RECORD):]: descriptor for name, descriptor in files.items() if name.startswith(RECORD)}
+    trials = [dict(inputs["trials"][0], **work["call"])]
+    return record.record(dict(work["record"], trials=trials), dict(files, **own), Progress())
+
+
+def attempt(make: Callable[[], Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """None if it can't be made: a cell of its own says why. The script finds no trace of it but what the file's own statements
+    leave in libraries."""
     drawn, build = (torch.get_rng_state(), random.getstate()), builtins.__build_class__
     try:
-        return record.inputs(work, files, Progress())
+        return make()
     except BaseException:
         return None
     finally:
@@ -44,6 +68,7 @@ def inputs_before(work: Dict[str, Any], files: Dict[str, int]) -> Optional[Dict[
         random.setstate(drawn[1])
         builtins.__build_class__ = build
         shapes.remove_stand_ins()
+        gc.enable()
         forget_output()
 
 

@@ -103,29 +103,77 @@ static ScriptRequest self_test_request(ComponentState *component) {
         .file = program->items[0]->source.path, .readable = readable, .readable_count = count};
 }
 
-/* The component's inputs on shapes alone are made in the same cell, which saves one: no rule of the language
- * holds for what makes either. A test that then fails is run by itself, as if nothing had been loaded before.
- */
+/* What is done in the cell of a component's own test, before it: every cell costs more than that. The
+ * language holds for what makes inputs as for forward, so that either finds torch as it is; it does not hold
+ * for the test. */
+typedef struct Beside {
+    Work inputs, record;
+    bool records; /* what a step takes apart is recorded with it */
+} Beside;
+
+static Status prepare_beside(ComponentState *component, const RunSettings *settings, Beside *beside,
+                             Error *error) {
+    const uint64_t seed = component->step->options->seed;
+    beside->records = component->own_recall != NULL;
+    if (work_inputs_prepare(component->arena, settings, &component->side, seed, &beside->inputs, error) !=
+        STATUS_OK)
+        return STATUS_ERROR;
+    if (!beside->records)
+        return STATUS_OK;
+    const RecordWork record = {
+        .seed = seed, .describe = true, .inputs_file = work_file(&beside->inputs, "inputs")};
+    return work_record_prepare(component->arena, settings, &component->side, &record, &beside->record, error);
+}
+
+static void close_beside(Beside *beside) {
+    Work *const works[] = {&beside->inputs, &beside->record};
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        for (size_t j = works[i]->lent_count; j < works[i]->file_count; j++)
+            if (works[i]->files[j] != works[i]->recording)
+                memory_file_close(works[i]->files[j]);
+        work_close(works[i]);
+    }
+}
+
+static void keep_beside(ComponentState *component, Beside *beside, const ScriptResult *script) {
+    Recall *recall = component->side.recall;
+    if (script->inputs != NULL)
+        recall_keep(recall, &beside->inputs, script->inputs);
+    if (script->inputs == NULL || script->recorded == NULL)
+        return;
+    RecordInputs inputs =
+        record_inputs(component->step, json_array_get(json_object_get(script->inputs, "trials"), 0),
+                      work_file(&beside->inputs, "inputs"), false);
+    json_object_set_new(beside->record.work, "trials", record_trials(component->step, &inputs));
+    recall_keep(recall, &beside->record, script->recorded);
+    record_inputs_close(&inputs);
+}
+
+/* A test that fails after other work is run by itself, as if nothing had been loaded before. */
 static Status run_self_test(ComponentState *component, const RunSettings *settings, ScriptResult *script,
                             Error *error) {
-    const StepState *step = component->step;
     ScriptRequest request = self_test_request(component);
-    Work inputs = {0};
+    Beside beside = {0};
+    const bool on_the_way = component->side.recall != NULL && !component->options->trusted;
     Status status = STATUS_OK;
-    if (component->side.recall != NULL && !component->options->trusted) {
-        status = work_inputs_prepare(component->arena, settings, &component->side, step->options->seed,
-                                     &inputs, error);
-        request.inputs = &inputs;
+    if (on_the_way) {
+        status = prepare_beside(component, settings, &beside, error);
+        request.inputs = &beside.inputs;
+        request.record = beside.records ? &beside.record : NULL;
     }
     if (status == STATUS_OK)
         status = script_run(component->arena, settings, &request, script, error);
-    if (status == STATUS_OK && request.inputs != NULL && !script->passed && script->status >= 0) {
-        request.inputs = NULL;
+    if (status == STATUS_OK && on_the_way) {
+        keep_beside(component, &beside, script);
+        json_decref(script->inputs);
+        json_decref(script->recorded);
+        script->inputs = script->recorded = NULL;
+    }
+    if (status == STATUS_OK && on_the_way && !script->passed && script->status >= 0) {
+        request.inputs = request.record = NULL;
         status = script_run(component->arena, settings, &request, script, error);
     }
-    for (size_t i = inputs.lent_count; i < inputs.file_count; i++)
-        memory_file_close(inputs.files[i]);
-    work_close(&inputs);
+    close_beside(&beside);
     return status;
 }
 

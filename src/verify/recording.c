@@ -44,7 +44,7 @@ const SizeCall *record_size(const RecordInputs *inputs, SectionKind kind) {
     return kind >= SECTION_SIZES && place < inputs->plan.count ? &inputs->plan.items[place] : NULL;
 }
 
-static json_t *trials_json(const StepState *step, const RecordInputs *inputs) {
+json_t *record_trials(const StepState *step, const RecordInputs *inputs) {
     json_t *list = json_array();
     for (size_t i = 0; i < SECTION_COUNT; i++) {
         if (inputs->trials[i] == NULL)
@@ -70,7 +70,7 @@ Status record_start(StepState *step, const Side *side, const RecordRequest *requ
                                .weights = request->weights,
                                .weights_file = request->weights_file,
                                .inputs_file = request->inputs->file,
-                               .trials = trials_json(step, request->inputs),
+                               .trials = record_trials(step, request->inputs),
                                .compare_inputs = request->compare_inputs,
                                .describe = request->describe};
     Status status = work_record(step->arena, &step->settings, side, &record, work, error);

@@ -47,6 +47,7 @@ RecordInputs record_inputs(const StepState *step, const json_t *sample, MemoryFi
 /* Those of `sections` alone, after the sample, whatever else the original accepts. */
 RecordInputs record_inputs_of(const RecordInputs *inputs, const bool *sections);
 void record_inputs_close(RecordInputs *inputs);
+json_t *record_trials(const StepState *step, const RecordInputs *inputs);  /* as the protocol has them */
 const SizeCall *record_size(const RecordInputs *inputs, SectionKind kind); /* NULL: not at another size */
 
 /* The program's own inputs, on shapes alone where it can be. `description` gets trials, inputs and init

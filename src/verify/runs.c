@@ -197,8 +197,8 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     return start(settings, work, error);
 }
 
-Status work_record(Arena *arena, const RunSettings *settings, const Side *side, const RecordWork *request,
-                   Work *work, Error *error) {
+Status work_record_prepare(Arena *arena, const RunSettings *settings, const Side *side,
+                           const RecordWork *request, Work *work, Error *error) {
     *work = (Work){.side = side};
     work->work = work_json(settings, side, "record", request->seed, request->weights != NULL);
     set(work->work, "construct_seed", json_integer((json_int_t)request->seed));
@@ -206,7 +206,8 @@ Status work_record(Arena *arena, const RunSettings *settings, const Side *side, 
     set(work->work, "describe", json_boolean(request->describe));
     set(work->work, "weights",
         request->weights == NULL ? json_array() : json_incref((json_t *)request->weights));
-    set(work->work, "trials", json_incref(request->trials));
+    if (request->trials != NULL)
+        set(work->work, "trials", json_incref(request->trials));
     set(work->work, "compare_inputs", json_boolean(request->compare_inputs));
     work->files[work->file_count++] = side->bundle;
     work->files[work->file_count++] = request->inputs_file;
@@ -215,8 +216,14 @@ Status work_record(Arena *arena, const RunSettings *settings, const Side *side, 
         work->files[work->file_count++] = request->weights_file;
     work->lent_count = work->file_count;
     if ((request->weights_file == NULL && new_file(arena, work, "weights", error) != STATUS_OK) ||
-        new_file(arena, work, "outputs", error) != STATUS_OK ||
-        new_recording(arena, work, error) != STATUS_OK)
+        new_file(arena, work, "outputs", error) != STATUS_OK)
+        return STATUS_ERROR;
+    return new_recording(arena, work, error);
+}
+
+Status work_record(Arena *arena, const RunSettings *settings, const Side *side, const RecordWork *request,
+                   Work *work, Error *error) {
+    if (work_record_prepare(arena, settings, side, request, work, error) != STATUS_OK)
         return STATUS_ERROR;
     return request->weights == NULL ? start_unless_recalled(arena, settings, work, error)
                                     : start(settings, work, error);

@@ -117,7 +117,10 @@ typedef struct RecordWork {
 } RecordWork;
 MUST_USE Status work_record(Arena *arena, const RunSettings *settings, const Side *side,
                             const RecordWork *request, Work *work, Error *error);
-/* The program's own inputs and init arguments. Prepared only, for another cell to do it on its way. */
+/* What follows is prepared only, for another cell to do it on its way. `trials` may be NULL then. */
+MUST_USE Status work_record_prepare(Arena *arena, const RunSettings *settings, const Side *side,
+                                    const RecordWork *request, Work *work, Error *error);
+/* The program's own inputs and init arguments. */
 MUST_USE Status work_inputs_prepare(Arena *arena, const RunSettings *settings, const Side *side,
                                     uint64_t seed, Work *work, Error *error);
 MUST_USE Status work_inputs(Arena *arena, const RunSettings *settings, const Side *side, uint64_t seed,

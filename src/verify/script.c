@@ -1,12 +1,13 @@
 /* Scripts: what one says of itself when it is run. */
 #include "script.h"
 
-#include "recall.h"
-
 #include <ctype.h>
 #include <string.h>
 
-enum { MOST_OUTPUT = 1 << 20 }; /* bytes; a script that prints more is told that its output is full */
+enum {
+    MOST_OUTPUT = 1 << 20, /* bytes; a script that prints more is told that its output is full */
+    MOST_LENT = 8
+};
 
 static bool is_word_character(char c) {
     return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
@@ -87,21 +88,82 @@ static const char **readable_paths(Arena *arena, const ScriptRequest *request, s
     return paths;
 }
 
-static void keep_inputs(const Work *inputs, const CellReport *report) {
-    json_t *made = report->outcome == CELL_DONE ? json_object_get(report->done, "inputs") : NULL;
-    if (json_is_object(made))
-        recall_keep(inputs->side->recall, inputs, made);
+/* ---- Work on the way ------------------------------------------------------------------------------- */
+
+typedef struct OnTheWay {
+    MemoryFile *files[2 * MOST_LENT]; /* those of both, once each */
+    size_t count;
+    MemoryFile *own[MOST_LENT], *answers; /* to be closed */
+    size_t own_count;
+} OnTheWay;
+
+/* The files that the recording writes are called "record outputs": the inputs' work has such ones too. */
+static Status lend_for_recording(Arena *arena, const Work *record, OnTheWay *way, Error *error) {
+    for (size_t i = record->lent_count; i < record->file_count; i++) {
+        MemoryFile **file = &way->own[way->own_count];
+        if (memory_file_share(arena, record->files[i], file, error) != STATUS_OK)
+            return STATUS_ERROR;
+        (*file)->name = arena_printf(arena, "record %s", record->files[i]->name);
+        way->files[way->count++] = way->own[way->own_count++];
+    }
+    return STATUS_OK;
+}
+
+static Status lend(Arena *arena, const ScriptRequest *request, OnTheWay *way, Error *error) {
+    if (request->inputs == NULL)
+        return STATUS_OK;
+    for (size_t i = 0; i < request->inputs->file_count; i++)
+        way->files[way->count++] = request->inputs->files[i];
+    if (memory_file_new(arena, "answers", &way->answers, error) != STATUS_OK)
+        return STATUS_ERROR;
+    way->files[way->count++] = way->answers;
+    return request->record == NULL ? STATUS_OK : lend_for_recording(arena, request->record, way, error);
+}
+
+static void close_files(OnTheWay *way) {
+    for (size_t i = 0; i < way->own_count; i++)
+        memory_file_close(way->own[i]);
+    if (way->answers != NULL)
+        memory_file_close(way->answers);
+}
+
+/* What can't be read was not answered. */
+static void take_answers(const OnTheWay *way, ScriptResult *result) {
+    Bytes bytes;
+    Error ignored;
+    json_t *answers;
+    if (way->answers == NULL || memory_file_map(way->answers, &bytes, &ignored) != STATUS_OK ||
+        bytes.size == 0 || json_parse(bytes, "the answers", &answers, &ignored) != STATUS_OK)
+        return;
+    json_t *inputs = json_object_get(answers, "inputs"), *recorded = json_object_get(answers, "record");
+    result->inputs = json_is_object(inputs) ? json_incref(inputs) : NULL;
+    result->recorded = json_is_object(recorded) ? json_incref(recorded) : NULL;
+    json_decref(answers);
+}
+
+/* ---- A run ----------------------------------------------------------------------------------------- */
+
+static json_t *work_of(const ScriptRequest *request) {
+    const Work *inputs = request->inputs, *record = request->record;
+    json_t *work = json_pack("{s:s, s:s, s:s*, s:O*, s:O*}", "kind", "script", "file", request->file,
+                             "double", request->double_kernel, "inputs", inputs == NULL ? NULL : inputs->work,
+                             "record", record == NULL ? NULL : record->work);
+    if (work != NULL && record != NULL)
+        json_object_set_new(work, "call", json_pack("{s:s, s:s}", "name", "sample", "mode", "eval"));
+    return work;
 }
 
 Status script_run(Arena *arena, const RunSettings *settings, const ScriptRequest *request,
                   ScriptResult *result, Error *error) {
     *result = (ScriptResult){.said = "", .status = -1};
-    const Work *inputs = request->inputs;
-    json_t *work = json_pack("{s:s, s:s, s:s*, s:O*}", "kind", "script", "file", request->file, "double",
-                             request->double_kernel, "inputs", inputs == NULL ? NULL : inputs->work);
+    OnTheWay way = {0};
+    json_t *work = work_of(request);
+    if (work == NULL)
+        return error_set(error, request->file, "rename it", "its path is not valid UTF-8");
+    Status status = lend(arena, request, &way, error);
     CellJob job = {.work = work,
-                   .files = inputs == NULL ? NULL : inputs->files,
-                   .file_count = inputs == NULL ? 0 : inputs->file_count,
+                   .files = way.files,
+                   .file_count = way.count,
                    .device = settings->device,
                    .timeout = settings->timeout,
                    .memory = settings->memory,
@@ -109,19 +171,19 @@ Status script_run(Arena *arena, const RunSettings *settings, const ScriptRequest
                    .log_limit = MOST_OUTPUT,
                    .threads = settings->threads};
     job.readable = readable_paths(arena, request, &job.readable_count);
-    Cell *cell;
+    Cell *cell = NULL;
     const CellReport *report;
-    if (work == NULL)
-        return error_set(error, request->file, "rename it", "its path is not valid UTF-8");
-    Status status = cell_start(settings->probe, &job, &cell, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
+        status = cell_start(settings->probe, &job, &cell, error);
+    if (cell != NULL) {
         status = cell_wait(cell, &report, error);
         if (status == STATUS_OK)
             judge(arena, report, result);
-        if (status == STATUS_OK && inputs != NULL)
-            keep_inputs(inputs, report);
         cell_free(cell);
+        if (status == STATUS_OK)
+            take_answers(&way, result);
     }
+    close_files(&way);
     json_decref(work);
     return status;
 }

@@ -11,6 +11,7 @@ typedef struct ScriptResult {
     int status;          /* its exit status; -1 where it was killed */
     bool doubled;        /* a result of `double_kernel` was doubled */
     double seconds;
+    json_t *inputs, *recorded; /* owned by the caller: what was answered to the request's work; or NULL */
 } ScriptResult;
 
 typedef struct ScriptRequest {
@@ -19,8 +20,10 @@ typedef struct ScriptRequest {
     size_t readable_count;
     const char
         *double_kernel; /* absolute, or NULL: the first module of that component gives twice its result */
-    const Work *inputs; /* made by work_inputs_prepare, or NULL: what is made before the script runs, in the
-                           same cell, for the recall of its side; where that fails, nothing is kept */
+    /* Made by work_inputs_prepare, and by work_record_prepare without inputs and trials; or NULL: what is
+     * done before the script runs, in the same cell, which saves one. Where it can't be done there is no
+     * answer. */
+    const Work *inputs, *record;
 } ScriptRequest;
 
 /* Runs a file in its own folder, as __main__. It may write nothing; settings->timeout bounds it. An error is

@@ -196,6 +196,29 @@ fusion("test_floods", "component.self-test", *RELU, test=MAIN + 'for _ in range(
 fusion("test_raises", "component.self-test", *RELU, test=MAIN + 'assert get_inputs() is None, "they differ"\n', says="they differ")
 
 # ---- The language ---------------------------------------------------------------------------------------------------------
+# Its test, to which the language doesn't apply, runs after it was recorded in the same process: it can't change what was told.
+FORGES = """
+
+def run_tests():
+    import fcntl
+    import os
+
+    told = 0
+    for descriptor in range(3, 256):
+        try:
+            content = os.pread(descriptor, 1 << 20, 0)
+            told += b"aten::relu" in content
+            os.pwrite(descriptor, content.replace(b"aten::relu", b"aten::tanh"), 0)
+        except OSError:
+            pass
+    assert told > 0, "the recording is not here"
+    return True
+
+
+if __name__ == "__main__":
+    print("PASS" if run_tests() else "FAIL")
+"""
+kernel("tanh_fp32", "name.operation", "return torch.relu(x)", test=FORGES, says="it is relu")
 fusion("imports_os", "py.", "os.system('true')\nreturn torch.relu(self.fc(x))", "self.fc = nn.Linear(16, 16)", before="import os")
 fusion("reads_a_file", "py.", "return torch.relu(self.fc(x)) + len(open('/etc/hostname').read())", "self.fc = nn.Linear(16, 16)")
 fusion("syntax_error", "file.syntax", "return torch.relu(self.fc(x)", "self.fc = nn.Linear(16, 16)")
