@@ -90,6 +90,12 @@ MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t s
  * may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
                                MemoryFile **file, Error *error);
+/* Which of the sample's tensors are integers that index no table, as far as the trace tells. */
+MUST_USE Status sample_loose(StepState *step, const json_t *sample, size_t **loose, size_t *count,
+                             Error *error);
+/* As sample_perturb, of the kinds of integers: in all of these, or `only` in one of the sample's tensors. */
+MUST_USE Status sample_widen(StepState *step, const json_t *sample, InputKind kind, size_t only,
+                             uint64_t seed, MemoryFile **file, Error *error);
 /* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */

@@ -119,6 +119,9 @@ void trial_report_different(Trials *trials, const Trial *trial, bool second_call
         diagnosis =
             (Diagnosis){.what = "the refactored computes something else at other sizes than the sample's",
                         .instead = "take sizes from the inputs, as the original does"};
+    else if (trial->kind == TRIAL_WIDER_INTEGERS)
+        diagnosis = (Diagnosis){.what = "the two agree on the sample's integers alone",
+                                .instead = "ask of integers what the original asks of them"};
     else if (trial->kind == TRIAL_OTHER_MODE)
         diagnosis = (Diagnosis){.what = "in eval mode the outputs agree: dropout or batch statistics differ",
                                 .instead = "do in train mode what the original does, in the same order"};

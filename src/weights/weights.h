@@ -173,12 +173,18 @@ typedef enum InputKind {
     INPUT_SMALL,      /* 1e-4 of the sample, where an eps shows */
     INPUT_LARGE,      /* 1e3 of the sample */
     INPUT_EQUAL,      /* five numbers, zero among them, each many times: where `>` is not `>=` */
+    /* Integers that index no table, in three strengths, since an original may refuse some; all else is the
+     * sample's. */
+    INPUT_INTEGERS_FAR,   /* of both signs, from just past the sample's to far beyond it */
+    INPUT_INTEGERS_NEAR,  /* of both signs, a few past the sample's */
+    INPUT_INTEGERS_ABOVE, /* those of them that are not below zero, or the sample's smallest */
     INPUT_KIND_COUNT
 } InputKind;
 
 typedef struct InputTensor {
     TensorView tensor;
     int64_t low, high; /* integers: the values that it may take, inclusive; low > high: those of the sample */
+    bool kept;         /* by the kinds of integers: it stays as it is */
 } InputTensor;
 
 /* Copies the inputs file `source` to `target` (as large) and perturbs the tensors: floats by `kind`, integers
@@ -186,7 +192,7 @@ typedef struct InputTensor {
  * stay. */
 void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8_t *target, InputKind kind,
                     uint64_t seed);
-const char *input_kind_name(InputKind kind); /* "same", "both signs", "small", "large", "equal" */
+const char *input_kind_name(InputKind kind); /* "same", "both signs", ... "integers above" */
 
 /* ---- Rules -------------------------------------------------------------------------------- */
 typedef enum WeightsRule {
