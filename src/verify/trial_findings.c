@@ -88,6 +88,15 @@ void trial_compare_state(Trials *trials, const Pair *pair) {
         if (key != NULL)
             step_narrow(step, "soundness 3", arena_printf(step->arena, words, key));
     }
+    for (int side = 0; side < 2; side++) {
+        const char *words = side == 0 ? "the original's forward leaves tensors in the attribute %s, the "
+                                        "refactored's does not"
+                                      : "the refactored's forward leaves tensors in the attribute %s, the "
+                                        "original's does not";
+        const char *path = attribute_unlike(step->arena, &pair->original, &pair->candidate, side == 0);
+        if (path != NULL)
+            step_narrow(step, "soundness 3", arena_printf(step->arena, words, path));
+    }
 }
 
 /* Of the outputs, if any of them differs: what is left may follow from it. */
