@@ -83,6 +83,8 @@ void step_narrow(StepState *step, const char *rule, const char *what);
 MUST_USE Status step_compare_dimensions(StepState *step, const Description *original,
                                         const Description *candidate, Error *error);
 void step_compare_arguments(StepState *step);
+/* Buffers of integers that construction has drawn are state, before weights are assigned. */
+void step_mark_drawn(StepState *step, const Graph *original, const Graph *candidate);
 MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
 /* Changes the weights that both sides get from now on. There is one copy of them before and after. */
 MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Error *error);

@@ -34,8 +34,8 @@ typedef struct StateDict {
  */
 MUST_USE Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, bool may_be_unwritten,
                                   const char *where, StateDict *dict, Error *error);
-/* A buffer that forward writes is state: call it for the keys that a run reports as modified. */
-void state_dict_mark_written(StateDict *dict, const char *key);
+/* What is on that key's memory is state: a buffer that a run or recording tells to be. */
+void state_dict_mark_state(StateDict *dict, const char *key);
 
 /* ---- Weight maps -------------------------------------------------------------------------- */
 typedef struct MapTarget { /* where an original goes: a whole key, or a part (formats.md) */
