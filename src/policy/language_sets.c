@@ -4,6 +4,8 @@
  * and items have the dict's order, but operators make sets of them. */
 #include "language_sets.h"
 
+#include <string.h>
+
 static bool is_among(const char *name, const char *const *names, size_t count) {
     for (size_t i = 0; name != NULL && i < count; i++)
         if (text_equal(name, names[i]))
@@ -87,16 +89,24 @@ static bool is_own(const Language *language, const Node *object) {
     return own;
 }
 
+/* A class of Python's or torch's: its method is called with the object. */
+static bool may_be_class(const Language *language, const Node *object) {
+    const Node *root = object;
+    while (root != NULL && (root->kind == NODE_Attribute || root->kind == NODE_Subscript))
+        root = node_child(root, FIELD_value);
+    const Things things = names_inside(language->names, language->file, object);
+    return root == NULL || root->kind != NODE_Name || things.overflow ||
+           things_have(&things, THING_BUILTIN) || things_have(&things, THING_LIBRARY);
+}
+
 /* d.keys(), dict.items(d). Not self.keys(x), a layer. */
 static bool makes_view(const Language *language, const Node *node) {
     const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
     if (func == NULL || func->kind != NODE_Attribute || !AMONG(node_text(func, FIELD_attr), VIEWS))
         return false;
     const Node *object = node_child(func, FIELD_value);
-    if (language_argument(node, 0) == NULL || language_has_star(node))
-        return !is_own(language, object);
-    const Things things = names_inside(language->names, language->file, object);
-    return things_have(&things, THING_BUILTIN) || things_have(&things, THING_LIBRARY);
+    return language_argument(node, 0) == NULL || language_has_star(node) ? !is_own(language, object)
+                                                                         : may_be_class(language, object);
 }
 
 /* ---- Where it may stand ------------------------------------------------------------------- */
@@ -334,14 +344,34 @@ static bool is_method_of_view(const Language *language, const Node *node) {
            !is_own(language, node_child(node, FIELD_value));
 }
 
+/* "keys", or `start` of it and something worked out */
+static bool may_name_view(const char *name, const char *start) {
+    bool may = AMONG(name, VIEWS);
+    for (size_t i = 0; name == NULL && start != NULL && i < COUNT_OF(VIEWS); i++)
+        may = may || text_starts(VIEWS[i], start);
+    return may;
+}
+
+static bool getter_names_view(const Node *call) {
+    bool found = false;
+    for (size_t i = 0; language_argument(call, i) != NULL; i++)
+        for (const char *part = node_string(language_argument(call, i)); part != NULL;
+             part = strchr(part, '.') == NULL ? NULL : strchr(part, '.') + 1)
+            for (size_t v = 0; v < COUNT_OF(VIEWS); v++)
+                found = found || (text_starts(part, VIEWS[v]) && strcspn(part, ".") == strlen(VIEWS[v]));
+    return found;
+}
+
 /* getattr(d, "keys"), operator.methodcaller("keys"), and what has a method for equals that differ */
 static bool is_hidden(const Language *language, const Node *call) {
     const Things called = language_things(language, node_child(call, FIELD_func));
-    const Node *first = language_argument(call, 0), *second = language_argument(call, 1);
+    const Node *name = language_argument(call, 1);
     if (things_find(&called, THING_BUILTIN, "getattr") != NULL)
-        return second != NULL && AMONG(node_string(second), VIEWS) && !is_own(language, first);
-    if (things_find(&called, THING_LIBRARY, "operator.methodcaller") != NULL)
-        return first != NULL && AMONG(node_string(first), VIEWS);
+        return name != NULL && may_name_view(node_string(name), language_constant_start(language, name)) &&
+               !is_own(language, language_argument(call, 0));
+    if (things_find(&called, THING_LIBRARY, "operator.methodcaller") != NULL ||
+        things_find(&called, THING_LIBRARY, "operator.attrgetter") != NULL)
+        return getter_names_view(call);
     return things_find(&called, THING_LIBRARY, "dataclasses.dataclass") != NULL && has_keyword(call, "order");
 }
 
