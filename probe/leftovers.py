@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import torch
 
@@ -29,8 +29,15 @@ def switches(model: torch.nn.Module) -> Dict[str, Any]:
 
 def attributes(model: torch.nn.Module) -> Dict[str, Any]:
     """What modules keep otherwise, but for the numbers in tensors."""
-    return {(path + "." if path else "") + name: likeness(value, 0) for path, module in model.named_modules()
-            for name, value in vars(module).items() if name not in OWN}
+    return {name: likeness(value, 0) for name, value in named(model)}
+
+
+def named(model: torch.nn.Module) -> Iterator[Tuple[str, Any]]:
+    """Each attribute of each module, but for those that are torch's own."""
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if name not in OWN:
+                yield (path + "." if path else "") + name, value
 
 
 def changed(before: Dict[str, Any], after: Dict[str, Any]) -> List[str]:

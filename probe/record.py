@@ -265,7 +265,7 @@ def name_ends(trace: Optional[Tracer], recorder: Recorder, model: torch.nn.Modul
             trace.name_state(entry.key, entry.kind, entry.tensor, True)
         identity = state_identity(entry.tensor)
         keys.setdefault(identity, (entry.tensor, entry.kind, []))[2].append(entry.key)
-        if not is_known(entry):
+        if not is_known(entry, recorder.entry(entry.tensor).data[0]):
             states.add(identity)
     for identity, (tensor, kind, names) in keys.items():
         recorder.name_state(tensor, kind, names, identity not in states)
@@ -277,14 +277,15 @@ def name_ends(trace: Optional[Tracer], recorder: Recorder, model: torch.nn.Modul
             recorder.name_input(tensor, path)
 
 
-def is_known(entry: state.Entry) -> bool:
-    """A buffer that is filled from known values at construction, and no checkpoint fills otherwise (policy.md, "Buffers")."""
+def is_known(entry: state.Entry, drawn: bool) -> bool:
+    """A buffer that is filled from known values at construction, and no checkpoint fills otherwise (policy.md, "Buffers").
+    `drawn`: it is filled from random numbers or initial values, as quantised weights and permutations are."""
     tensor = entry.tensor
     if type(entry.module).__module__.startswith("torch.") or entry.kind == "parameter":
         return False
-    if not (entry.persistent and tensor.is_floating_point()):
+    if not (entry.persistent and (tensor.is_floating_point() or drawn)):
         return True
-    if tensor.device.type == "meta":
+    if tensor.device.type == "meta" or not tensor.is_floating_point():
         return False
     low, high = (float(tensor.min()), float(tensor.max())) if tensor.numel() else (0.0, 0.0)
     mask = (low, high) == (0.0, 1.0) or (low, high) == (-float("inf"), 0.0)

@@ -12,7 +12,7 @@ from typing import Any, ContextManager, Dict, Iterator, List, Optional, Set, Tup
 import torch
 from torch.overrides import TorchFunctionMode
 
-from . import gradients, state, values
+from . import gradients, leftovers, state, values
 from .describe import Loaded, argument_names, forward_arguments
 from .failure import LONGEST_MESSAGE, Progress
 from .keeper import Keeper
@@ -191,11 +191,12 @@ class ChangeWatch:
                       for entry in state.entries(model)]
         self.names, self.given = names, given
         self.model = model
-        self.attributes = [kept.tensor for kept in state.attributes(model)]  # alive, so that their ids stay theirs
+        self.attributes = [snapshot_of(kept) for kept in state.attributes(model)]  # alive, so that their ids stay theirs
+        self.likeness = leftovers.attributes(model)
 
     def kept(self) -> List[Tuple[str, torch.Tensor]]:
         """Tensors in plain attributes that were not there before."""
-        before = {id(tensor) for tensor in self.attributes}
+        before = {id(snapshot.tensor) for snapshot in self.attributes}
         return [((kept.path + "." if kept.path else "") + kept.name, kept.tensor) for kept in state.attributes(self.model)
                 if id(kept.tensor) not in before]
 
@@ -208,7 +209,21 @@ class ChangeWatch:
         known = {snapshot.name for snapshot in self.state}
         written += [key for key in current if key not in known]
         return {"inputs_modified": changed, "arguments": self.arguments(set(changed), number) if number is not None else None,
-                "state_modified": written, "state_tensors": [final_number(current.get(key), number) for key in written]}
+                "state_modified": written, "state_tensors": [final_number(current.get(key), number) for key in written],
+                "attributes": self.left_in_attributes(number) if number is not None else None}
+
+    def left_in_attributes(self, number: values.Encoder) -> List[Any]:
+        """The attributes that are not what they were, or whose tensors are not, as they are now."""
+        now = leftovers.attributes(self.model)
+        names = {name for name in now if self.likeness.get(name) != now[name]}
+        same = {id(snapshot.tensor) for snapshot in self.attributes if not snapshot.changed()}
+        names.update(holder(kept) for kept in state.attributes(self.model) if id(kept.tensor) not in same)
+
+        def encode(tensor: torch.Tensor) -> Any:
+            return number(tensor) if unsupported(tensor) is None else "without plain bytes"
+
+        return [[clean(name), named_if_given(values.encode(spread(value, 0), encode))]
+                for name, value in leftovers.named(self.model) if name in names]
 
     def arguments(self, changed: Set[str], number: values.Encoder) -> List[Any]:
         """The arguments as they are now. A tensor that was given and is unchanged is named, not sent."""
@@ -218,6 +233,15 @@ class ChangeWatch:
             return number(tensor) if id(tensor) not in same else "given " + clean(same[id(tensor)])
 
         return [[name, named_if_given(values.encode(spread(value, 0), encode))] for name, value in zip(self.names, self.given)]
+
+
+def snapshot_of(kept: state.Attribute) -> "Snapshot":
+    return Snapshot(holder(kept), kept.tensor, kept.tensor.numel() * kept.tensor.element_size() <= LARGEST_COMPARED)
+
+
+def holder(kept: state.Attribute) -> str:
+    """The attribute that has it, or the container that it is in."""
+    return (kept.path + "." if kept.path else "") + kept.name.split("[")[0]
 
 
 def final_number(tensor: Optional[torch.Tensor], number: Optional[values.Encoder]) -> Optional[int]:

@@ -127,7 +127,6 @@ DECODERS: Dict[str, Callable[[Any, List[torch.Tensor]], Any]] = {
     "T": lambda number, tensors: tensors[number],
     "l": decode_items,
     "t": lambda items, tensors: tuple(decode_items(items, tensors)),
-    "set": lambda items, tensors: set(decode_items(items, tensors)),
     "s": lambda sizes, _: torch.Size(sizes),
     "y": lambda name, _: getattr(torch, name.split(".")[-1]),
     "D": lambda name, _: torch.device(name),

@@ -210,7 +210,7 @@ static Arguments with_receiver(Flow *flow, const Meaning *receiver, const Argume
 
 /* A child's result, or an input, may be a dict or another container. */
 static const Meaning *container_method(Flow *flow, const char *name, const Meaning *content) {
-    static const char *const ONE[] = {"get",  "pop",      "popitem", "setdefault",
+    static const char *const ONE[] = {"get",  "pop",      "popitem", "setdefault", "popleft",
                                       "copy", "to_tuple", "values",  "__getitem__"};
     const Meaning *const pair[] = {flow->plain, content};
     if (text_equal(name, "items"))
@@ -223,6 +223,13 @@ static const Meaning *container_method(Flow *flow, const char *name, const Meani
     return NULL;
 }
 
+/* Methods of lists and dicts that put something into them or take it out, and that no tensor has. */
+static bool changes_container(const char *name) {
+    static const char *const names[] = {"append",  "extend",     "insert",     "update",     "clear",
+                                        "reverse", "appendleft", "extendleft", "move_to_end"};
+    return text_among(name, names, COUNT_OF(names));
+}
+
 static const Meaning *tensor_method(Flow *flow, const Node *at, const Sense *tensor, const char *name,
                                     const Arguments *arguments) {
     const Meaning *receiver = meaning_of(flow, *tensor);
@@ -233,6 +240,11 @@ static const Meaning *tensor_method(Flow *flow, const Node *at, const Sense *ten
     if (held != NULL)
         return held;
     Arguments all = with_receiver(flow, receiver, arguments);
+    if (tensor->kind == SENSE_DATA &&
+        changes_container(name)) { /* an input that is a list: as hs[i] = y is */
+        (void)flow_operate(flow, at, "__setitem__", name, &all);
+        return flow->plain;
+    }
     return flow_operate(flow, at, arena_printf(flow->arena, "torch.Tensor.%s", name),
                         arena_printf(flow->arena, "Tensor.%s", name), &all);
 }

@@ -8,7 +8,7 @@ typedef void Check(const Language *language, const Node *node);
 
 static Check *const CHECKS[] = {
     check_imports, check_modules, check_names,   check_attributes, check_calls,
-    check_classes, check_state,   check_control, check_children,
+    check_classes, check_state,   check_control, check_children,   check_sets,
 };
 
 static const char *enclosing_name(const Node *node) {
@@ -159,6 +159,7 @@ void policy_judge_language(const Program *program, const char *const *allowed_im
                          .allowed_imports = allowed_imports,
                          .allowed_count = allowed_count};
     language_find_reached(&language);
+    language.sets = set_uses_new(&language);
     for (size_t i = 0; i < program->count; i++) {
         language.file = program->items[i];
         if (language.file->part != PART_ORIGINAL)

@@ -6,6 +6,8 @@
 #include "names.h"
 #include "operator_rules.h"
 
+typedef struct SetUses SetUses;
+
 typedef struct Language {
     Arena *arena;
     const Program *program;
@@ -15,6 +17,7 @@ typedef struct Language {
     size_t allowed_count;
     bool of_original;        /* the program is an original: its files are looked at too */
     bool **reached;          /* by file, by id of a FunctionDef or Lambda: forward may run it */
+    SetUses *sets;           /* where what a set is kept in is read */
     const ProgramFile *file; /* the one that is being judged */
 } Language;
 
@@ -49,6 +52,7 @@ void check_classes(const Language *language, const Node *node);
 void check_state(const Language *language, const Node *node);
 void check_control(const Language *language, const Node *node);
 void check_children(const Language *language, const Node *node);
+void check_sets(const Language *language, const Node *node);
 
 /* An attribute of anything, however it is written: `at` is the Attribute or the call of getattr. */
 void check_attribute(const Language *language, const Node *at, const Things *base, const char *attribute,
@@ -63,6 +67,12 @@ void check_member(const Language *language, const Node *at, const char *module, 
                   bool called);
 /* str.format and format_map of what `base` may be. */
 void check_format(const Language *language, const Node *at, const Things *base);
+
+/* The constant with which a worked-out name starts; NULL: none. */
+const char *language_constant_start(const Language *language, const Node *node);
+
+/* Nothing is looked at before it is asked. */
+SetUses *set_uses_new(const Language *language);
 
 /* Fills language->reached. */
 void language_find_reached(Language *language);

@@ -5,9 +5,8 @@
 
 /* ---- Names that are worked out ------------------------------------------------------------ */
 
-/* The constant with which a worked-out name starts: f"layer{i}", "layer" + x, "layer%d" % i, "l{}".format(i).
- */
-static const char *constant_start(const Language *language, const Node *node) {
+/* f"layer{i}", "layer" + x, "layer%d" % i, "l{}".format(i) */
+const char *language_constant_start(const Language *language, const Node *node) {
     if (node->kind == NODE_JoinedStr) {
         const Field *values = node_field(node, FIELD_values);
         return values == NULL || values->count == 0 || values->items[0] == NULL
@@ -25,7 +24,7 @@ static const char *constant_start(const Language *language, const Node *node) {
                    ? NULL
                    : node_child(node, FIELD_left);
         if (node != NULL && (node->kind == NODE_BinOp || node->kind == NODE_JoinedStr))
-            return constant_start(language, node);
+            return language_constant_start(language, node);
     } else {
         return NULL;
     }
@@ -122,7 +121,7 @@ static void judge_getattr(const Language *language, const Node *call, const char
         check_attribute(language, call, &things, constant, stores ? ACCESS_STORE : ACCESS_LOAD);
         return;
     }
-    const char *start = constant_start(language, name);
+    const char *start = language_constant_start(language, name);
     bool letter =
         start != NULL && ((start[0] >= 'a' && start[0] <= 'z') || (start[0] >= 'A' && start[0] <= 'Z'));
     if (!starts_at_self(language, base) || !letter)

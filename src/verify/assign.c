@@ -56,6 +56,24 @@ Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Erro
     return remake_weights(step, kind, seed, error);
 }
 
+/* Integers that construction draws, quantised weights and permutations, are no known buffers: which are, the
+ * recording tells (policy.md, "Buffers"). */
+static void mark_drawn(StateDict *state, const Graph *graph) {
+    for (size_t s = 0; s < graph->state_count; s++) {
+        const GraphState *drawn = &graph->states[s];
+        for (size_t k = 0; drawn->buffer && !drawn->known && k < drawn->key_count; k++) {
+            const StateEntry *entry = table_get(state->by_key, drawn->keys[k]);
+            if (entry != NULL && !dtype_is_floating(entry->tensor.dtype))
+                state_dict_mark_state(state, entry->key);
+        }
+    }
+}
+
+void step_mark_drawn(StepState *step, const Graph *original, const Graph *candidate) {
+    mark_drawn(&step->original_description.state, original);
+    mark_drawn(&step->candidate_description.state, candidate);
+}
+
 Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
     step_tell(step, "assigning weights");
     StepResult *result = step->result;

@@ -318,6 +318,40 @@ static void compare_arguments(Walk *walk) {
     }
 }
 
+/* A cache of a library's, a generator, a function: neither side's can be looked into. */
+static bool is_comparable(const Value *value) {
+    bool all = value->kind != VALUE_OTHER && value->kind != VALUE_FUNCTION && value->kind != VALUE_MODULE;
+    for (size_t i = 0; all && value_is_container(value) && i < value->list.count; i++)
+        all = is_comparable(&value->list.items[i]);
+    return all;
+}
+
+static bool attributes_agree(const Value *a, const Value *b, void *context) {
+    Walk scratch = *(const Walk *)context;
+    scratch.findings = findings_new(scratch.arena);
+    scratch.leaves.items = NULL;
+    scratch.leaves.count = scratch.leaves.capacity = 0;
+    scratch.matches = true;
+    compare_values(&scratch, "", a, b, 0);
+    return scratch.matches;
+}
+
+static void compare_attributes(Walk *walk) {
+    const Value *a = &walk->original->attributes, *b = &walk->candidate->attributes;
+    walk->of = LEAF_OF_STATE;
+    if (a->kind != VALUE_DICT || b->kind != VALUE_DICT)
+        return;
+    const Value **others = attribute_counterparts(walk->arena, a, b, attributes_agree, walk);
+    for (size_t i = 0; i < mapping_count(a); i++) {
+        const Value *name = &a->list.items[2 * i], *value = mapping_item(a, i);
+        if (others[i] != NULL && is_comparable(value) && is_comparable(others[i]))
+            compare_values(
+                walk,
+                arena_printf(walk->arena, "the attribute %s", name->kind == VALUE_STR ? name->text.data : ""),
+                value, others[i], 0);
+    }
+}
+
 /* Both have the shape that the piece was made for: of any other nothing can be sliced. */
 static bool can_be_sliced(const TensorView *theirs, const StateEntry *original, const TensorView *ours,
                           const StateEntry *candidate) {
@@ -379,7 +413,7 @@ static void compare_state(Walk *walk) {
 
 RunOutputs outputs_alone(const RunOutputs *outputs) {
     RunOutputs alone = *outputs;
-    alone.arguments = (Value){.kind = VALUE_NONE};
+    alone.arguments = alone.attributes = (Value){.kind = VALUE_NONE};
     alone.assignment = NULL;
     return alone;
 }
@@ -400,6 +434,7 @@ bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs 
         compare_values(&walk, "out", &original->outputs, &candidate->outputs, 0);
         compare_arguments(&walk);
         compare_state(&walk);
+        compare_attributes(&walk);
     }
     *comparisons = walk.leaves.items;
     *count = walk.leaves.count;

@@ -370,6 +370,7 @@ static void unify_all(StepState *step, Recordings *recordings) {
     ProofResult *proof = &step->result->proof;
     const Graph *original = &recordings->graphs->original[0], *candidate = &recordings->graphs->candidate[0];
     keep_sample(step, recordings);
+    step_mark_drawn(step, original, candidate);
     judge_leftovers(step, recordings, SECTION_SAMPLE);
     judge_leftovers(step, recordings, SECTION_AGAIN);
     judge_leftovers(step, recordings, SECTION_OTHER_MODE);

@@ -393,7 +393,21 @@ static Status decode_names(Arena *arena, const json_t *done, const char *key, co
     return STATUS_OK;
 }
 
-/* What it left of its arguments and state: [[name, value], ..] and numbers of tensors. */
+/* [[name, value], ..] as a dict; null: None. */
+static Status decode_pairs(Arena *arena, const json_t *done, const char *key, const RunOutputs *outputs,
+                           Value *value, const char *where, Error *error) {
+    json_t *pairs = json_object_get(done, key);
+    if (!json_is_array(pairs)) {
+        *value = (Value){.kind = VALUE_NONE};
+        return STATUS_OK;
+    }
+    json_t *dict = json_pack("{s:O}", "d", pairs);
+    Status status = value_decode(arena, dict, outputs->tensor_count, where, value, error);
+    json_decref(dict);
+    return status;
+}
+
+/* What it left of its arguments, attributes and state, the last as numbers of tensors. */
 static Status decode_left(Arena *arena, const json_t *done, RunOutputs *outputs, const char *where,
                           Error *error) {
     json_t *tensors;
@@ -409,15 +423,10 @@ static Status decode_left(Arena *arena, const json_t *done, RunOutputs *outputs,
             return error_set(error, where, "", "\"state_tensors\" has a number that is none of a tensor");
         outputs->state_tensors[i] = json_is_integer(number) ? (size_t)tensor : SIZE_MAX;
     }
-    json_t *arguments = json_object_get(done, "arguments");
-    if (!json_is_array(arguments)) {
-        outputs->arguments = (Value){.kind = VALUE_NONE};
-        return STATUS_OK;
-    }
-    json_t *dict = json_pack("{s:O}", "d", arguments);
-    Status status = value_decode(arena, dict, outputs->tensor_count, where, &outputs->arguments, error);
-    json_decref(dict);
-    return status;
+    const Status status = decode_pairs(arena, done, "arguments", outputs, &outputs->arguments, where, error);
+    return status == STATUS_OK
+               ? decode_pairs(arena, done, "attributes", outputs, &outputs->attributes, where, error)
+               : status;
 }
 
 Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t nth, RunOutputs *outputs,

@@ -61,25 +61,78 @@ static Status decode_inputs(StepState *step, const json_t *trial, Bytes file, In
     return STATUS_OK;
 }
 
-Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint64_t seed, MemoryFile **file,
-                      Error *error) {
-    const MemoryFile *source = step->original_description.inputs;
-    Bytes bytes;
-    if (memory_file_map(step->original_description.inputs, &bytes, error) != STATUS_OK)
-        return STATUS_ERROR;
-    InputTensor *inputs;
-    size_t count, offset;
-    if (decode_inputs(step, trial, bytes, &inputs, &count, error) != STATUS_OK)
-        return STATUS_ERROR;
-    uint8_t *target = calloc(1, source->size > 0 ? source->size : 1);
+static Status write_inputs(StepState *step, const InputTensor *inputs, size_t count, Bytes source,
+                           InputKind kind, uint64_t seed, MemoryFile **file, Error *error) {
+    size_t offset;
+    uint8_t *target = calloc(1, source.size > 0 ? source.size : 1);
     if (target == NULL)
         return error_set(error, step->options->original, "free some memory", "no memory for the inputs");
-    inputs_perturb(inputs, count, bytes, target, kind, seed);
+    inputs_perturb(inputs, count, source, target, kind, seed);
     Status status = memory_file_new(step->arena, "inputs", file, error);
     if (status == STATUS_OK)
-        status = memory_file_append(*file, (Bytes){target, source->size}, 64, &offset, error);
+        status = memory_file_append(*file, (Bytes){target, source.size}, 64, &offset, error);
     if (status == STATUS_OK)
         status = memory_file_seal(*file, error);
     free(target);
     return status;
+}
+
+static Status read_inputs(StepState *step, const json_t *trial, Bytes *bytes, InputTensor **inputs,
+                          size_t *count, Error *error) {
+    const Status status = memory_file_map(step->original_description.inputs, bytes, error);
+    return status == STATUS_OK ? decode_inputs(step, trial, *bytes, inputs, count, error) : status;
+}
+
+Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint64_t seed, MemoryFile **file,
+                      Error *error) {
+    Bytes bytes;
+    InputTensor *inputs;
+    size_t count;
+    if (read_inputs(step, trial, &bytes, &inputs, &count, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return write_inputs(step, inputs, count, bytes, kind, seed, file, error);
+}
+
+/* ---- Integers that index no table ------------------------------------------------------------ */
+
+/* Operators that read past their tables, where others would raise. */
+static bool reads_unchecked(const Trace *trace) {
+    for (size_t i = trace->forward_start; i < trace->call_count; i++)
+        if (text_starts(trace_bare_name(trace_operator(trace, &trace->calls[i])), "ctc_loss"))
+            return true;
+    return false;
+}
+
+static bool is_loose(const InputTensor *input) {
+    const DtypeKind kind = dtype_info(input->tensor.dtype)->kind;
+    return (kind == KIND_INT || kind == KIND_UINT) && input->low > input->high &&
+           input->tensor.element_count > 0;
+}
+
+Status sample_loose(StepState *step, const json_t *trial, size_t **loose, size_t *loose_count, Error *error) {
+    Bytes bytes;
+    InputTensor *inputs;
+    size_t count;
+    *loose_count = 0;
+    if (!step->has_traces || reads_unchecked(&step->original_trace))
+        return STATUS_OK;
+    if (read_inputs(step, trial, &bytes, &inputs, &count, error) != STATUS_OK)
+        return STATUS_ERROR;
+    *loose = ARENA_ARRAY(step->arena, size_t, count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (is_loose(&inputs[i]))
+            (*loose)[(*loose_count)++] = i;
+    return STATUS_OK;
+}
+
+Status sample_widen(StepState *step, const json_t *trial, InputKind kind, size_t only, uint64_t seed,
+                    MemoryFile **file, Error *error) {
+    Bytes bytes;
+    InputTensor *inputs;
+    size_t count;
+    if (read_inputs(step, trial, &bytes, &inputs, &count, error) != STATUS_OK)
+        return STATUS_ERROR;
+    for (size_t i = 0; i < count; i++)
+        inputs[i].kept = only != SIZE_MAX && only != i;
+    return write_inputs(step, inputs, count, bytes, kind, seed, file, error);
 }

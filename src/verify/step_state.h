@@ -89,6 +89,8 @@ void step_narrow(StepState *step, const char *rule, const char *what);
 MUST_USE Status step_compare_dimensions(StepState *step, const Description *original,
                                         const Description *candidate, Error *error);
 void step_compare_arguments(StepState *step);
+/* Buffers of integers that construction has drawn are state, before weights are assigned. */
+void step_mark_drawn(StepState *step, const Graph *original, const Graph *candidate);
 MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
 /* Changes the weights that both sides get from now on. There is one copy of them before and after. */
 MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Error *error);
@@ -96,6 +98,12 @@ MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t s
  * may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
                                MemoryFile **file, Error *error);
+/* Which of the sample's tensors are integers that index no table, as far as the trace tells. */
+MUST_USE Status sample_loose(StepState *step, const json_t *sample, size_t **loose, size_t *count,
+                             Error *error);
+/* As sample_perturb, of the kinds of integers: in all of these, or `only` in one of the sample's tensors. */
+MUST_USE Status sample_widen(StepState *step, const json_t *sample, InputKind kind, size_t only,
+                             uint64_t seed, MemoryFile **file, Error *error);
 /* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */

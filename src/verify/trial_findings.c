@@ -88,6 +88,15 @@ void trial_compare_state(Trials *trials, const Pair *pair) {
         if (key != NULL)
             step_narrow(step, "soundness 3", arena_printf(step->arena, words, key));
     }
+    for (int side = 0; side < 2; side++) {
+        const char *words = side == 0 ? "the original's forward leaves tensors in the attribute %s, the "
+                                        "refactored's does not"
+                                      : "the refactored's forward leaves tensors in the attribute %s, the "
+                                        "original's does not";
+        const char *path = attribute_unlike(step->arena, &pair->original, &pair->candidate, side == 0);
+        if (path != NULL)
+            step_narrow(step, "soundness 3", arena_printf(step->arena, words, path));
+    }
 }
 
 /* Of the outputs, if any of them differs: what is left may follow from it. */
@@ -119,6 +128,9 @@ void trial_report_different(Trials *trials, const Trial *trial, bool second_call
         diagnosis =
             (Diagnosis){.what = "the refactored computes something else at other sizes than the sample's",
                         .instead = "take sizes from the inputs, as the original does"};
+    else if (trial->kind == TRIAL_WIDER_INTEGERS)
+        diagnosis = (Diagnosis){.what = "the two agree on the sample's integers alone",
+                                .instead = "ask of integers what the original asks of them"};
     else if (trial->kind == TRIAL_OTHER_MODE)
         diagnosis = (Diagnosis){.what = "in eval mode the outputs agree: dropout or batch statistics differ",
                                 .instead = "do in train mode what the original does, in the same order"};

@@ -148,12 +148,14 @@ Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, c
         return STATUS_OK;
     }
     settle_tolerance(step, &pair->original);
-    if (pair->candidate_failure.failed && trial_is_other_size(kind)) {
+    const bool sized = trial_is_other_size(kind);
+    if (pair->candidate_failure.failed && (sized || kind == TRIAL_WIDER_INTEGERS)) {
         trial->pass = true;
         trial->why_not = pair->candidate_failure.what;
-        step_narrow(step, "soundness 11",
-                    arena_printf(step->arena, "these sizes only: at %s the refactored fails: %s",
-                                 trial_name(trial), pair->candidate_failure.what));
+        step_narrow(step, sized ? "soundness 11" : "soundness 13",
+                    arena_printf(step->arena, "these %s only: at %s the refactored fails: %s",
+                                 sized ? "sizes" : "values", trial_name(trial),
+                                 pair->candidate_failure.what));
         return STATUS_OK;
     }
     if (pair->candidate_failure.failed && !pair->candidate_failure.raised)
@@ -372,7 +374,9 @@ static Status run_perturbed(Trials *trials, Error *error) {
             return STATUS_ERROR;
     }
     judge_inputs_seen(trials);
-    step_tell(step, "other sizes and mode");
+    step_tell(step, "other integers, sizes and mode");
+    if (all_pass(trials) && trials_run_integers(trials, sample, error) != STATUS_OK)
+        return STATUS_ERROR;
     if (trials_run_sizes(trials, sample, error) != STATUS_OK)
         return STATUS_ERROR;
     if (all_pass(trials) && run_gradients(trials, sample, error) != STATUS_OK)

@@ -29,6 +29,10 @@ MUST_USE Status trial_judge(Trials *trials, const PairRequest *request, TrialKin
 /* Runs and judges those at other sizes, until one fails. */
 MUST_USE Status trials_run_sizes(Trials *trials, const json_t *sample, Error *error);
 
+/* ---- integers.c ---------------------------------------------------------------------------- */
+/* Runs and judges those of integers past the sample's. */
+MUST_USE Status trials_run_integers(Trials *trials, const json_t *sample, Error *error);
+
 /* ---- seeded.c ------------------------------------------------------------------------------ */
 /* Runs and judges the guide's trials; trials->first is then to be closed, whatever comes back. */
 MUST_USE Status trials_run_seeded(Trials *trials, Error *error);

@@ -69,11 +69,12 @@ typedef enum TrialKind {
     TRIAL_PERTURBED_BOTH,
     TRIAL_SMALL_INPUTS, /* 1e-4 of the sample: where an eps shows */
     TRIAL_LARGE_INPUTS,
-    TRIAL_EQUAL_INPUTS,    /* many elements are equal, or zero */
-    TRIAL_OTHER_BATCH,     /* one less along the first dimension of every input */
-    TRIAL_OTHER_LENGTH,    /* one less along the second */
-    TRIAL_OTHER_SIZES,     /* far beyond the sample's, and where a number of the candidate's would tell */
-    TRIAL_GRADIENTS,       /* of a random projection of the outputs, weights and inputs perturbed */
+    TRIAL_EQUAL_INPUTS,   /* many elements are equal, or zero */
+    TRIAL_WIDER_INTEGERS, /* integers that index no table: past the sample's, where the original accepts it */
+    TRIAL_OTHER_BATCH,    /* one less along the first dimension of every input */
+    TRIAL_OTHER_LENGTH,   /* one less along the second */
+    TRIAL_OTHER_SIZES,    /* far beyond the sample's, and where a number of the candidate's would tell */
+    TRIAL_GRADIENTS,      /* of a random projection of the outputs, weights and inputs perturbed */
     TRIAL_EQUAL_GRADIENTS, /* the same at equal inputs: of the largest elements, who gets it? */
     TRIAL_OTHER_MODE,      /* train mode, where it is part of the verdict */
     TRIAL_SCALED_WEIGHTS   /* each row by its own scale: past bounds that initialised models keep within */

@@ -53,6 +53,7 @@ typedef struct RunOutputs {
     const char **inputs_modified, **state_modified;
     size_t input_modified_count, state_modified_count;
     Value arguments;       /* a dict of what each is afterwards; none: they are not compared */
+    Value attributes;      /* a dict of those of modules that forward changed; likewise */
     size_t *state_tensors; /* of state_modified, in its order; SIZE_MAX: not there, or without plain bytes */
     const Assignment *assignment; /* of which keys take which, where the state is compared; NULL */
     bool gradients;               /* `outputs` is a dict of gradients by name; None where none gets */
@@ -80,6 +81,16 @@ const StateEntry *state_counterpart(const Assignment *assignment, const RunOutpu
  * BatchNorm counts and what the map sends nowhere; else of all others. */
 const char *state_unlike(const Assignment *assignment, const RunOutputs *original,
                          const RunOutputs *candidate, bool of_original, bool counters);
+
+/* ---- left_attributes.c --------------------------------------------------------------------- */
+/* What stands for it on the other side: what has its path; else, since modules may be nested otherwise, what
+ * has its name and stands for nothing else, an equal one first. NULL: nothing does. */
+typedef bool (*ValuesAgree)(const Value *original, const Value *candidate, void *context);
+const Value **attribute_counterparts(Arena *arena, const Value *original, const Value *candidate,
+                                     ValuesAgree agree, void *context);
+/* The first attribute that holds tensors for which nothing stands on the other side; NULL: none. */
+const char *attribute_unlike(Arena *arena, const RunOutputs *original, const RunOutputs *candidate,
+                             bool of_original);
 
 /* Where a call was written, of the program that made it; nowhere for NULL. */
 Place call_place(const Program *program, const TraceCall *call);

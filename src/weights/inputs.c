@@ -6,8 +6,14 @@
 #include <string.h>
 
 static const char *const INPUT_KIND_NAMES[INPUT_KIND_COUNT] = {
-    [INPUT_SAME] = "same",   [INPUT_BOTH_SIGNS] = "both signs", [INPUT_SMALL] = "small",
-    [INPUT_LARGE] = "large", [INPUT_EQUAL] = "equal",
+    [INPUT_SAME] = "same",
+    [INPUT_BOTH_SIGNS] = "both signs",
+    [INPUT_SMALL] = "small",
+    [INPUT_LARGE] = "large",
+    [INPUT_EQUAL] = "equal",
+    [INPUT_INTEGERS_FAR] = "integers far",
+    [INPUT_INTEGERS_NEAR] = "integers near",
+    [INPUT_INTEGERS_ABOVE] = "integers above",
 };
 
 const char *input_kind_name(InputKind kind) {
@@ -122,8 +128,62 @@ static bool is_ones(const InputTensor *input, Bounds bounds) {
     return input->low > input->high && bounds.low == 1 && bounds.high == 1 && input->tensor.rank >= 2;
 }
 
+static bool is_of_integers(InputKind kind) {
+    return kind == INPUT_INTEGERS_FAR || kind == INPUT_INTEGERS_NEAR || kind == INPUT_INTEGERS_ABOVE;
+}
+
+/* What is asked of integers is mostly asked of small ones (m > 0, m == 1), at zero, and at the ends of what
+ * they are. */
+static int64_t wider_integer(Bounds sample, InputKind kind, uint64_t bits) {
+    enum { MARGIN = 3, FAR = 16 };
+    const uint64_t draw = bits >> 8, width = (uint64_t)sample.high - (uint64_t)sample.low + 1;
+    const int64_t largest = sample.high > -sample.low ? sample.high : -sample.low;
+    const int64_t step = 1 + (int64_t)(draw % MARGIN);
+    switch (bits % 8) {
+    case 0: return -step;
+    case 1: return (int64_t)(draw % (2 * MARGIN + 1)) - MARGIN;
+    case 2: return sample.low - step;
+    case 3: return sample.high + step;
+    case 4:
+        if (kind == INPUT_INTEGERS_FAR)
+            return (int64_t)((draw >> 1) % (uint64_t)(FAR * (largest > FAR ? largest : FAR))) *
+                   (draw & 1 ? 1 : -1);
+        return sample.high + step;
+    default: return sample.low + (int64_t)(draw % width);
+    }
+}
+
+/* The few elements of a small tensor are not left to chance. */
+static int64_t wider_integer_at(Bounds sample, InputKind kind, uint64_t bits, int64_t element) {
+    const int64_t above = sample.high + 1;
+    int64_t value = element == 0 ? -1 : element == 1 ? above : wider_integer(sample, kind, bits);
+    const int64_t lowest = sample.low < 0 ? sample.low : 0;
+    return kind == INPUT_INTEGERS_ABOVE && value < lowest ? above : value;
+}
+
+static void widen_integers(const InputTensor *input, uint8_t *target, InputKind kind, uint64_t seed) {
+    const TensorView *view = &input->tensor;
+    const Bounds sample = integer_bounds(input), possible = dtype_bounds(view->dtype);
+    const int64_t most = INT64_MAX / 64; /* beyond it, sums of them would be no integers */
+    if (input->kept || view->element_count == 0 || sample.low < -most || sample.high > most)
+        return;
+    for (int64_t i = 0; i < view->element_count; i++) {
+        const size_t place =
+            (size_t)((const uint8_t *)tensor_at_linear(view, i) - (const uint8_t *)view->data);
+        int64_t value = wider_integer_at(sample, kind, noise_bits(seed, view->storage_at, place), i);
+        value = value < possible.low ? possible.low : value > possible.high ? possible.high : value;
+        element_write(view->dtype, target + view->storage_at + place,
+                      (Element){.integer = value, .natural = (uint64_t)value});
+    }
+}
+
 static void perturb_integers(const InputTensor *input, uint8_t *target, InputKind kind, uint64_t seed) {
     const TensorView *view = &input->tensor;
+    if (is_of_integers(kind)) {
+        if (input->low > input->high)
+            widen_integers(input, target, kind, seed);
+        return;
+    }
     Bounds bounds = integer_bounds(input);
     const bool opens = (kind == INPUT_SMALL || kind == INPUT_LARGE) && is_ones(input, bounds);
     bounds.low -= opens;
@@ -161,13 +221,20 @@ void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8
     for (size_t i = 0; i < count && kind != INPUT_SAME; i++) {
         TensorView view = inputs[i].tensor;
         view.data = source.data + view.storage_at;
-        InputTensor input = {view, inputs[i].low, inputs[i].high};
+        InputTensor input = inputs[i];
+        input.tensor = view;
         switch (dtype_info(view.dtype)->kind) {
         case KIND_FLOAT:
-        case KIND_COMPLEX: perturb_floats(&view, target, kind, seed); break;
+        case KIND_COMPLEX:
+            if (!is_of_integers(kind))
+                perturb_floats(&view, target, kind, seed);
+            break;
         case KIND_INT:
         case KIND_UINT: perturb_integers(&input, target, kind, seed); break;
-        case KIND_BOOL: perturb_booleans(&view, target, seed); break;
+        case KIND_BOOL:
+            if (!is_of_integers(kind))
+                perturb_booleans(&view, target, seed);
+            break;
         }
     }
 }

@@ -183,7 +183,7 @@ Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, bool may
     return STATUS_OK;
 }
 
-void state_dict_mark_written(StateDict *dict, const char *key) {
+void state_dict_mark_state(StateDict *dict, const char *key) {
     const StateEntry *written = table_get(dict->by_key, key);
     for (size_t i = 0; written != NULL && i < dict->count; i++) {
         if (dict->items[i].tie == written->tie)

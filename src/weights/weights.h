@@ -34,8 +34,8 @@ typedef struct StateDict {
  */
 MUST_USE Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, bool may_be_unwritten,
                                   const char *where, StateDict *dict, Error *error);
-/* A buffer that forward writes is state: call it for the keys that a run reports as modified. */
-void state_dict_mark_written(StateDict *dict, const char *key);
+/* What is on that key's memory is state: a buffer that a run or recording tells to be. */
+void state_dict_mark_state(StateDict *dict, const char *key);
 
 /* ---- Weight maps -------------------------------------------------------------------------- */
 typedef struct MapTarget { /* where an original goes: a whole key, or a part (formats.md) */
@@ -173,12 +173,18 @@ typedef enum InputKind {
     INPUT_SMALL,      /* 1e-4 of the sample, where an eps shows */
     INPUT_LARGE,      /* 1e3 of the sample */
     INPUT_EQUAL,      /* five numbers, zero among them, each many times: where `>` is not `>=` */
+    /* Integers that index no table, in three strengths, since an original may refuse some; all else is the
+     * sample's. */
+    INPUT_INTEGERS_FAR,   /* of both signs, from just past the sample's to far beyond it */
+    INPUT_INTEGERS_NEAR,  /* of both signs, a few past the sample's */
+    INPUT_INTEGERS_ABOVE, /* those of them that are not below zero, or the sample's smallest */
     INPUT_KIND_COUNT
 } InputKind;
 
 typedef struct InputTensor {
     TensorView tensor;
     int64_t low, high; /* integers: the values that it may take, inclusive; low > high: those of the sample */
+    bool kept;         /* by the kinds of integers: it stays as it is */
 } InputTensor;
 
 /* Copies the inputs file `source` to `target` (as large) and perturbs the tensors: floats by `kind`, integers
@@ -186,7 +192,7 @@ typedef struct InputTensor {
  * stay. */
 void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8_t *target, InputKind kind,
                     uint64_t seed);
-const char *input_kind_name(InputKind kind); /* "same", "both signs", "small", "large", "equal" */
+const char *input_kind_name(InputKind kind); /* "same", "both signs", ... "integers above" */
 
 /* ---- Rules -------------------------------------------------------------------------------- */
 typedef enum WeightsRule {

@@ -601,7 +601,7 @@ static void test_which_buffers_are_state(void **state) {
     decode(world, side);
     for (size_t i = 0; i < side->dict.count; i++)
         assert_int_equal(side->dict.items[i].is_state, i >= 4);
-    state_dict_mark_written(&side->dict, "cache");
+    state_dict_mark_state(&side->dict, "cache");
     assert_true(side->dict.items[3].is_state);
 }
 

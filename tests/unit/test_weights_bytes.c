@@ -351,7 +351,7 @@ static TensorView input_of(World *world, Dtype dtype, size_t rank, const int64_t
 }
 
 static void perturb_input(World *world, TensorView view, int64_t low, int64_t high, InputKind kind) {
-    const InputTensor input = {view, low, high};
+    const InputTensor input = {view, low, high, false};
     inputs_perturb(&input, 1, (Bytes){world->file, FILE_SIZE}, world->candidate_file, kind, 11);
 }
 
@@ -382,6 +382,35 @@ static void test_integers_cover_their_table(void **state) {
     TensorView bytes = input_of(world, DTYPE_UINT8, 1, (int64_t[]){100});
     perturb_input(world, bytes, -5, 5000, INPUT_LARGE);
     assert_int_equal(world->candidate_file[100], 0);
+}
+
+static void test_integers_of_no_table_go_past_the_samples(void **state) {
+    World *world = *state;
+    TensorView view = input_of(world, DTYPE_INT64, 2, (int64_t[]){20, 20});
+    int64_t *sample = (int64_t *)(void *)world->file, *other = (int64_t *)(void *)world->candidate_file;
+    for (int i = 0; i < 400; i++)
+        sample[i] = i % 2;
+    int negative = 0, zero = 0, more = 0, far = 0;
+    perturb_input(world, view, 0, -1, INPUT_INTEGERS_FAR);
+    for (int i = 0; i < 400; i++) {
+        negative += other[i] < 0;
+        zero += other[i] == 0;
+        more += other[i] > 1;
+        far += other[i] > 4 || other[i] < -4;
+    }
+    assert_true(negative > 40 && zero > 40 && more > 40 && far > 10);
+    perturb_input(world, view, 0, -1, INPUT_INTEGERS_NEAR);
+    for (int i = 0; i < 400; i++)
+        assert_true(other[i] >= -3 && other[i] <= 4);
+    perturb_input(world, view, 0, -1, INPUT_INTEGERS_ABOVE);
+    for (int i = 0; i < 400; i++)
+        assert_true(other[i] >= 0 && other[i] <= 4);
+    perturb_input(world, view, 0, 9, INPUT_INTEGERS_FAR); /* a table's: as they are */
+    assert_memory_equal(world->file, world->candidate_file, FILE_SIZE);
+    TensorView bytes = input_of(world, DTYPE_UINT8, 1, (int64_t[]){2});
+    perturb_input(world, bytes, 0, -1, INPUT_INTEGERS_NEAR);
+    assert_int_equal(world->candidate_file[0], 0);
+    assert_true(world->candidate_file[1] > world->file[0] || world->candidate_file[1] > world->file[1]);
 }
 
 static void test_booleans_have_both_values(void **state) {
@@ -470,6 +499,7 @@ int main(void) {
         TEST(test_ties_stay_tied),
         TEST(test_each_row_gets_a_scale_of_its_own),
         TEST(test_integers_cover_their_table),
+        TEST(test_integers_of_no_table_go_past_the_samples),
         TEST(test_booleans_have_both_values),
         TEST(test_floats_by_kind),
         TEST(test_equal_inputs_are_five_numbers),
