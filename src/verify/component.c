@@ -157,10 +157,8 @@ static Status trace_one(StepState *step, const Side *side, bool real, TraceResul
             return STATUS_ERROR;
     }
     if (recording.failure.failed) {
-        Status status = error_set(error, recording.failure.place.file, "",
-                                  "the model could not be recorded: %s", recording.failure.what);
         recording_close(&recording);
-        return status;
+        return failure_error("", &recording.failure, error);
     }
     result->trace = recording.trace;
     result->seconds = recording.seconds;

@@ -210,9 +210,12 @@ void component_raised(ComponentState *component, const CellFailure *failure) {
             says = stages[i].says;
         }
     component->result->runs = PART_FAILED;
-    component_violation(component, rule, failure->place,
-                        arena_printf(component->arena, "%s: %s", says,
-                                     text_printable(component->arena, failure->what, strlen(failure->what))));
+    Finding *finding = component_violation(
+        component, rule, failure->place,
+        arena_printf(component->arena, "%s: %s", says,
+                     text_printable(component->arena, failure->what, strlen(failure->what))));
+    if (failure->advice[0] != '\0')
+        finding->instead = failure->advice;
 }
 
 /* ---- What was shown -------------------------------------------------------------------------------- */

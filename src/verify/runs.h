@@ -64,6 +64,7 @@ typedef struct CellFailure {
     const char *stage;
     bool too_long;    /* it makes more calls than a recording holds */
     const char *what; /* one sentence */
+    const char *advice; /* what to do about it; "" if that is not known */
     Place place;      /* the innermost line of the user's */
     const char *module;
 } CellFailure;
