@@ -663,7 +663,11 @@ Unification graph_unify(Arena *arena, const Graph *original, const Graph *candid
         result.difference.kind = DIFFERENCE_UNKNOWN;
         return result;
     }
-    if ((what = unlike_outputs(arena, original, candidate)) != NULL) {
+    const Graph *ordered;
+    const char *unpaired = results_pair(arena, original, candidate, &ordered);
+    const bool moved = ordered != candidate;
+    candidate = ordered;
+    if ((what = unlike_outputs(arena, original, candidate)) != NULL || (what = unpaired) != NULL) {
         result.difference = difference_of_structure(what, SIZE_MAX, SIZE_MAX);
         return result;
     }
@@ -693,6 +697,8 @@ Unification graph_unify(Arena *arena, const Graph *original, const Graph *candid
     note_equals(&search, &notes);
     note_gradients(&search, &notes);
     note_detached(&search, &notes);
+    if (moved)
+        note(&notes, "soundness 3", "outputs are taken by key: the refactored gives them in another order");
     result.narrowed = notes.items;
     result.narrowed_count = notes.count;
     result.narrowed_by = notes.rules;
