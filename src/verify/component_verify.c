@@ -63,9 +63,13 @@ static Status load(ComponentState *component, bool *go_on, Error *error) {
             *error = problem;
             return STATUS_ERROR;
         }
+        Source source;
+        Error ignored;
+        const bool readable =
+            source_read(component->arena, options->file, options->file, &source, &ignored) == STATUS_OK;
         result->fail_reason = error_line(component->arena, &problem);
-        findings_add(result->findings, project_rule("file.syntax"), SEVERITY_VIOLATION,
-                     (Place){.file = options->file}, "%s", problem.cause);
+        findings_add(result->findings, project_rule(readable ? "file.syntax" : "file.unreadable"),
+                     SEVERITY_VIOLATION, (Place){.file = options->file}, "%s", problem.cause);
         return STATUS_OK;
     }
     if (make_side(component, &program, error) != STATUS_OK)
