@@ -65,10 +65,11 @@ int command_print(Bytes text, int status) {
     if (cause == EPIPE || reader_is_gone())
         return VERDICT_ERROR;
     Arena *arena = arena_new();
-    status = command_fail_text(cause == 0       ? "stdout: cannot write the result; write elsewhere"
-                               : cause == EBADF ? "stdout: cannot write the result: it is closed; open it"
-                                                : arena_printf(arena, "stdout: cannot write the result: %s; %s",
-                                                               strerror(cause), write_advice(cause)));
+    status =
+        command_fail_text(cause == 0       ? "stdout: cannot write the result; write elsewhere"
+                          : cause == EBADF ? "stdout: cannot write the result: it is closed; open it"
+                                           : arena_printf(arena, "stdout: cannot write the result: %s; %s",
+                                                          strerror(cause), write_advice(cause)));
     arena_free(arena);
     return status;
 }

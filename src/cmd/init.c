@@ -22,10 +22,11 @@ static int make(Arena *arena, const InitOptions *options, const CommonOptions *c
     probe_stop(probe);
     if (status != STATUS_OK)
         return command_fail(&error);
-    const char *says = arena_printf(arena,
-                                    "%s/%s\nNext: write its children, and steps/step_1_.../refactored.py that "
-                                    "calls them; then 'plumbline tree %s'.\n",
-                                    options->folder, component, options->folder);
+    const char *says =
+        arena_printf(arena,
+                     "%s/%s\nNext: write its children, and steps/step_1_.../refactored.py that "
+                     "calls them; then 'plumbline tree %s'.\n",
+                     options->folder, component, options->folder);
     return common->quiet ? 0 : command_print((Bytes){(const uint8_t *)says, strlen(says)}, 0);
 }
 

@@ -57,8 +57,8 @@ Difference first_difference(Arena *arena, const Side *original, const Side *cand
 
 /* ---- Structure ----------------------------------------------------------------------------
  * Outputs, inputs, reads and draws but for the terms themselves. NULL, or a sentence. */
-/* Whether both return and leave the same containers, by position and key; then `*ordered` is the candidate with
- * its outputs in the original's order, or the candidate itself. */
+/* Whether both return and leave the same containers, by position and key; then `*ordered` is the candidate
+ * with its outputs in the original's order, or the candidate itself. */
 const char *results_pair(Arena *arena, const Graph *original, const Graph *candidate, const Graph **ordered);
 const char *unlike_outputs(Arena *arena, const Graph *original, const Graph *candidate);
 const char *unlike_effects(Arena *arena, const Graph *original, const Graph *candidate, size_t *original_call,

@@ -82,12 +82,13 @@ static const char *library_path(const Conditions *conditions, const Node *node) 
                : NULL;
 }
 
-/* math.prod and numpy.prod ask the same; of torch.cuda.is_available and torch.xpu.is_available that isn't so. */
+/* math.prod and numpy.prod ask the same; of torch.cuda.is_available and torch.xpu.is_available that isn't so.
+ */
 static const char *library_word(const char *path) {
     static const struct {
         const char *alias, *name;
-    } dtypes[] = {{"torch.float", "float32"}, {"torch.double", "float64"},  {"torch.half", "float16"},
-                  {"torch.int", "int32"},     {"torch.long", "int64"},      {"torch.short", "int16"},
+    } dtypes[] = {{"torch.float", "float32"},    {"torch.double", "float64"},    {"torch.half", "float16"},
+                  {"torch.int", "int32"},        {"torch.long", "int64"},        {"torch.short", "int16"},
                   {"torch.cfloat", "complex64"}, {"torch.cdouble", "complex128"}};
     const char *dot = strrchr(path, '.'), *last = dot == NULL ? path : dot + 1;
     for (size_t i = 0; i < COUNT_OF(dtypes); i++)

@@ -170,7 +170,8 @@ static Status check_target(const char *folder, bool force, Error *error) {
     return STATUS_OK;
 }
 
-/* That what is written at `name` stays in the folder and is no folder itself. A link to a file is replaced. */
+/* That what is written at `name` stays in the folder and is no folder itself. A link to a file is replaced.
+ */
 static Status check_place(Arena *arena, const char *folder, const char *name, bool is_folder, Error *error) {
     const char *path = path_join(arena, folder, name);
     struct stat info;
@@ -210,7 +211,8 @@ static Status read_model(Arena *arena, const Parser *parser, const char *path, S
         return error_set(error, path, "give the file whose class Model is the model",
                          "it has no class Model: it is no model");
     if (!binds_one(&tree, "get_inputs", "get_input_kwargs"))
-        return error_set(error, path, "let get_inputs() return the inputs that the model is to be verified with",
+        return error_set(error, path,
+                         "let get_inputs() return the inputs that the model is to be verified with",
                          "it has no get_inputs()");
     return STATUS_OK;
 }

@@ -45,8 +45,8 @@ void proof_verify(Arena *arena, Probe *probe, const StepOptions *options, bool c
     } else {
         result->verdict = VERDICT_FAIL;
         findings_sort(result->findings);
-        result->fail_reason = result->proof.why_not != NULL ? result->proof.why_not
-                                                            : first_violation(arena, result->findings);
+        result->fail_reason =
+            result->proof.why_not != NULL ? result->proof.why_not : first_violation(arena, result->findings);
     }
     findings_sort(result->findings);
     result->sandbox = *probe_sandbox(probe);

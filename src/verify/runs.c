@@ -280,8 +280,10 @@ Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, 
             recall_keep(work->side->recall, work, *done);
         return STATUS_OK;
     }
-    *failure = (CellFailure){
-        .failed = true, .stage = "", .advice = "", .place = {.file = work->side->program.items[0]->source.name}};
+    *failure = (CellFailure){.failed = true,
+                             .stage = "",
+                             .advice = "",
+                             .place = {.file = work->side->program.items[0]->source.name}};
     if (report->outcome == CELL_FAILED) {
         const Failure *cause = &report->failure;
         failure->raised = true;
