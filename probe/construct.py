@@ -11,6 +11,7 @@ from typing import Any, ContextManager, Dict, List, Optional, Tuple
 import torch
 from torch.overrides import TorchFunctionMode
 
+from .failure import Unfit
 from .memory import storage_key
 
 # In-place methods that give a parameter new values. Overwritten later, they need not run.
@@ -42,7 +43,8 @@ def find_class(module: types.ModuleType, names: List[str]) -> type:
         found = getattr(module, name, None)
         if isinstance(found, type) and issubclass(found, torch.nn.Module):
             return found
-    raise LookupError("no class %s that derives from torch.nn.Module" % " or ".join(names))
+    raise Unfit("it has no class %s that derives from torch.nn.Module" % " or ".join(sorted(names)),
+                "name the model's class Model, or RefactoredModel if it is the refactored one")
 
 
 def own_init_inputs(module: types.ModuleType) -> Tuple[List[Any], Dict[str, Any]]:

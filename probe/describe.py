@@ -10,7 +10,7 @@ from typing import Any, ContextManager, Dict, List, Tuple
 import torch
 
 from . import compose, construct, importer, state, values
-from .failure import Progress
+from .failure import Progress, Unfit
 from .memory import TensorReader, TensorWriter, read_all
 from .registry import FileRegistry
 from .wire import clean
@@ -148,7 +148,7 @@ def make_trials(loaded: Loaded, seeds: List[int], forward: List[Dict[str, Any]],
 
 def own_inputs(loaded: Loaded) -> Tuple[List[Any], Dict[str, Any]]:
     if not hasattr(loaded.module, "get_inputs") and not hasattr(loaded.module, "get_input_kwargs"):
-        raise LookupError("no get_inputs()")
+        raise Unfit("it has no get_inputs()", "add get_inputs(), which returns the list of what forward is to be called with")
     arguments: List[Any] = []
     keywords: Dict[str, Any] = {}
     with torch.no_grad():

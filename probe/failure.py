@@ -16,6 +16,14 @@ LONGEST_MESSAGE = 4096
 MOST_FRAMES = 40
 
 
+class Unfit(Exception):
+    """What a file lacks, or does that can't be done here, in whole words, with what to do instead."""
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
 class Progress:
     """Where a piece of work stands; read when it fails."""
 
@@ -28,6 +36,7 @@ class Progress:
 def report(cause: BaseException, progress: Progress) -> Dict[str, Any]:
     """The content of a `failed` frame."""
     frames = list(walk(cause.__traceback__))
+    cause = unfit(cause, [frame for frame, _ in frames], progress.registry) or cause
     shown = [describe(frame, line, progress.registry) for frame, line in frames]
     kept = [each for each in shown if each[0] >= 0]
     if shown and shown[-1][0] < 0 and not is_ours(frames[-1][0]):
@@ -38,7 +47,28 @@ def report(cause: BaseException, progress: Progress) -> Dict[str, Any]:
     if len(kept) > MOST_FRAMES:
         kept = kept[:MOST_FRAMES // 2] + kept[-MOST_FRAMES // 2:]
     return {"stage": progress.stage, "type": type(cause).__name__, "message": message(cause), "frames": kept,
-            "module": module_path([frame for frame, _ in frames], progress.model)}
+            "module": module_path([frame for frame, _ in frames], progress.model),
+            "advice": cause.advice if isinstance(cause, Unfit) else None}
+
+
+def unfit(cause: BaseException, frames: List[FrameType], registry: Optional[FileRegistry]) -> Optional[Unfit]:
+    """Where torch was asked to compile: it then fails in one of many ways, none of which says so."""
+    if isinstance(cause, Unfit) or registry is None:
+        return None
+    users = [index for index, frame in enumerate(frames) if registry.index_of(frame.f_code.co_filename) >= 0]
+    for frame in frames[users[-1] + 1:] if users else ():
+        path, name = shortened(frame.f_code.co_filename), frame.f_code.co_name
+        if path == "torch/__init__.py" and name == "compile":
+            return Unfit("torch.compile is used, and cells compile nothing",
+                         "leave torch.compile out: what it compiles is judged as it stands")
+        if "HigherOrderOperator" in [kind.__name__ for kind in type(frame.f_locals.get("self")).__mro__]:
+            name = str(getattr(frame.f_locals["self"], "_name", name))
+        elif not path.startswith(("torch/_higher_order_ops/", "torch/nn/attention/flex_attention")):
+            continue
+        return Unfit("torch's %s takes functions as operands and compiles them, which can't be recorded" % name,
+                     "write it in plain operators: if or torch.where for cond, a loop for while_loop, map and scan, "
+                     "scaled_dot_product_attention for flex_attention")
+    return None
 
 
 def walk(trace: Optional[TracebackType]) -> Iterator[Tuple[FrameType, int]]:

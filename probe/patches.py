@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import sys
 import threading
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -47,6 +48,8 @@ class Patches:
         while self.undone:
             owner, name, value = self.undone.pop()
             delattr(owner, name) if value is ABSENT else setattr(owner, name, value)
+        if not SEES_PLAIN_INDEX:
+            stay_no_sequences(torch.Tensor)
 
 
 def forget_lookups() -> None:
@@ -166,9 +169,39 @@ def sees_plain_index() -> bool:
 SEES_PLAIN_INDEX = sees_plain_index()  # asked before any other mode is active, which would see the question
 
 
+def knows_slots() -> bool:
+    """Whether types are laid out as we think: lists are sequences, and tensors are none as long as nothing is patched."""
+    if SEES_PLAIN_INDEX:
+        return False
+    of_list, of_tensor = item_slot(list), item_slot(torch.Tensor)
+    return of_list is not None and of_list.value is not None and (of_tensor is None or of_tensor.value is None)
+
+
 def patch_index(patches: Patches, tracer: Any) -> None:
     for name in ("__getitem__", "__setitem__"):
         patches.put(torch.Tensor, name, recorded_method(tracer, getattr(torch.Tensor, name), "torch.Tensor." + name))
+    stay_no_sequences(torch.Tensor)
+
+
+WORD = ctypes.sizeof(ctypes.c_void_p)
+AS_SEQUENCE, ITEM = 13 * WORD, 3 * WORD  # of tp_as_sequence in a type, and of sq_item in that (Python 3.7 to 3.14)
+
+
+def item_slot(kind: type) -> Optional[Any]:
+    sequence = ctypes.c_void_p.from_address(id(kind) + AS_SEQUENCE).value
+    return ctypes.c_void_p.from_address(sequence + ITEM) if sequence else None
+
+
+def stay_no_sequences(kind: type) -> None:
+    """With a __getitem__ written in Python, and ever after, a class is a sequence to C: torch.tensor([n, 2]) then asks a tensor n
+    of no dimensions for its length. Indexing goes by another slot."""
+    if not KNOWS_SLOTS or kind.__getitem__ is not torch.Tensor.__getitem__:  # type: ignore[attr-defined]
+        return
+    slot = item_slot(kind)
+    if slot is not None:
+        slot.value = None
+    for each in kind.__subclasses__():
+        stay_no_sequences(each)
 
 
 def recorded_method(tracer: Any, original: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -178,3 +211,6 @@ def recorded_method(tracer: Any, original: Callable[..., Any], name: str) -> Cal
     # torch looks the method up by its name to tell other modes what was called: it is to read as the one that it is.
     method.__module__, method.__name__, method.__qualname__ = "torch._tensor", original.__name__, "Tensor." + original.__name__
     return method
+
+
+KNOWS_SLOTS = knows_slots()

@@ -118,6 +118,8 @@ MUST_USE Status file_write(const char *path, Bytes bytes, Error *error);
 /* The same where the user names the file: what it links to is replaced, and not the link; what is no regular
  * file (a device, a fifo, /dev/stdout) is written to. */
 MUST_USE Status file_write_named(const char *path, Bytes bytes, Error *error);
+/* What to do about it, by errno. */
+const char *write_advice(int cause);
 bool file_exists(const char *path);      /* a regular file, links followed */
 bool directory_exists(const char *path); /* likewise */
 /* Makes it where it is missing, but not the folders above it. */

@@ -11,11 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char *read_advice(int cause) {
+    return cause == EACCES || cause == EPERM ? "check its permissions" : "check the path";
+}
+
 Status file_read(Arena *arena, const char *path, size_t limit, Bytes *bytes, Error *error) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return error_set(error, path, errno == ENOENT ? "check the path" : "check its permissions",
-                         "cannot open: %s", strerror(errno));
+        return error_set(error, path, read_advice(errno), "cannot open: %s", strerror(errno));
     struct stat info;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         close(fd);
@@ -44,6 +47,23 @@ Status file_read(Arena *arena, const char *path, size_t limit, Bytes *bytes, Err
     close(fd);
     *bytes = (Bytes){data, size};
     return STATUS_OK;
+}
+
+const char *write_advice(int cause) {
+    switch (cause) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return "free some space, or write elsewhere";
+    case EISDIR: return "name a file, not a folder";
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG: return "check the path: its folder must exist";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "check that it may be written";
+    default: return "write elsewhere";
+    }
 }
 
 static bool write_all(int fd, Bytes bytes) {
@@ -79,8 +99,7 @@ Status file_write(const char *path, Bytes bytes, Error *error) {
         return error_set(error, path, "choose a shorter path", "the path is too long");
     int fd = open_aside(path, aside);
     if (fd < 0)
-        return error_set(error, path, "check that the folder exists and may be written", "cannot write: %s",
-                         strerror(errno));
+        return error_set(error, path, write_advice(errno), "cannot write: %s", strerror(errno));
     bool good = write_all(fd, bytes) && fsync(fd) == 0;
     int cause = errno;
     if (close(fd) != 0 && good) {
@@ -94,13 +113,12 @@ Status file_write(const char *path, Bytes bytes, Error *error) {
     if (good)
         return STATUS_OK;
     unlink(aside);
-    return error_set(error, path, "free some space or write elsewhere; what was there is untouched",
-                     "cannot write: %s", strerror(cause));
+    return error_set(error, path, write_advice(cause), "cannot write, and what was there is untouched: %s",
+                     strerror(cause));
 }
 
 static Status cannot_write(const char *path, Error *error) {
-    return error_set(error, path, "check that it may be written, and that there is space", "cannot write: %s",
-                     strerror(errno));
+    return error_set(error, path, write_advice(errno), "cannot write: %s", strerror(errno));
 }
 
 /* A descriptor of ours by its name, which opening would open anew, at its start; -1: it is none. */

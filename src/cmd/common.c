@@ -1,6 +1,8 @@
 /* What the subcommands share: messages, the view, the probe, writing. */
 #include "cmd.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,10 +51,27 @@ Status command_patterns(Arena *arena, const char *file, Patterns **patterns, Err
     return patterns_parse(arena, file, text, patterns, error);
 }
 
+/* Whoever reads stdout has read enough: `plumbline trace FILE | head -1`. */
+static bool reader_is_gone(void) {
+    struct pollfd end = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&end, 1, 0) == 1 && (end.revents & POLLERR) != 0;
+}
+
 int command_print(Bytes text, int status) {
-    if (fwrite(text.data, 1, text.size, stdout) == text.size && fflush(stdout) == 0)
+    errno = 0;
+    if (fwrite(text.data, 1, text.size, stdout) == text.size && fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    return command_fail_text("stdout: cannot write the result; free some space");
+    const int cause = errno;
+    if (cause == EPIPE || reader_is_gone())
+        return VERDICT_ERROR;
+    Arena *arena = arena_new();
+    status =
+        command_fail_text(cause == 0       ? "stdout: cannot write the result; write elsewhere"
+                          : cause == EBADF ? "stdout: cannot write the result: it is closed; open it"
+                                           : arena_printf(arena, "stdout: cannot write the result: %s; %s",
+                                                          strerror(cause), write_advice(cause)));
+    arena_free(arena);
+    return status;
 }
 
 int command_write(const CommonOptions *options, Bytes text, int status) {

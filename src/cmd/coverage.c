@@ -7,7 +7,7 @@
 
 static const Synopsis SYNOPSIS = {
     .usage = "plumbline coverage --model ORIGINAL.py --children FILE... [options]\n"
-             "       plumbline coverage --decomp-dir DIR [--model ORIGINAL.py] [options]",
+             "       plumbline coverage [--decomp-dir] DIR [--model ORIGINAL.py] [options]",
     .about = "Counts the operators of the original against those of the kernels.",
     .status = "0 full coverage, 1 not, 2 could not judge"};
 
@@ -41,7 +41,10 @@ static int read_arguments(Arena *arena, int count, char **values, CoverageArgume
     int status = options_read(arena, &SYNOPSIS, options, COUNT_OF(options), count, values, &words);
     if (status >= 0)
         return status;
-    if (words.count > 0)
+    if (words.count == 1 && arguments->folder == NULL && arguments->children.count == 0 &&
+        directory_exists(words.items[0]))
+        arguments->folder = words.items[0]; /* as flow takes it */
+    else if (words.count > 0)
         return options_wrong(&SYNOPSIS, "'%s' is no option; files follow --children", words.items[0]);
     if ((arguments->folder == NULL) == (arguments->children.count == 0))
         return options_wrong(&SYNOPSIS, "give either --decomp-dir or --children with one file at least");

@@ -194,6 +194,8 @@ static int no_option(const Reading *reading, const char *word, size_t length) {
     for (size_t i = 1; i < reading->option_count; i++)
         if (text_distance(reading->options[i].name, name) < text_distance(nearest->name, name))
             nearest = &reading->options[i];
+    if (2 * text_distance(nearest->name, name) > length)
+        return options_wrong(reading->synopsis, "there is no option --%s", name);
     return options_wrong(reading->synopsis, "there is no option --%s; did you mean --%s?", name,
                          nearest->name);
 }

@@ -32,8 +32,9 @@ static int find_map(Arena *arena, const StepOptions *step, const CommonOptions *
     if (result.verdict == VERDICT_ERROR)
         return command_fail_text(result.error);
     if (result.verdict != VERDICT_PASS) {
-        fprintf(stderr, "plumbline: %s; write weight_map.json by hand, or mend what differs\n",
-                text_printable(arena, result.fail_reason, strlen(result.fail_reason)));
+        fprintf(stderr, "plumbline: %s%s\n",
+                text_printable(arena, result.fail_reason, strlen(result.fail_reason)),
+                result.proof.why_not == NULL ? "" : "; write weight_map.json by hand, or mend what differs");
         return VERDICT_FAIL;
     }
     tell_free(&result.proof);

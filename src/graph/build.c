@@ -333,8 +333,13 @@ static void add_output(const char *path, const Value *value, void *context) {
 }
 
 static void take_outputs(Builder *builder) {
-    value_walk(builder->arena, &builder->recording.outputs, "out", add_output, builder);
-    const Value *kept = &builder->recording.kept;
+    Value *own = ARENA_ARRAY(builder->arena, Value, 2); /* the recording's are those of the last call */
+    own[0] = builder->recording.outputs;
+    own[1] = builder->recording.kept;
+    const Value *kept = &own[1];
+    builder->graph->returned = &own[0];
+    builder->graph->kept = kept;
+    value_walk(builder->arena, &own[0], "out", add_output, builder);
     for (size_t i = 0; kept->kind == VALUE_DICT && i + 1 < kept->list.count; i += 2) {
         const Value *key = &kept->list.items[i];
         const char *name = key->kind == VALUE_STR

@@ -82,7 +82,7 @@ typedef struct GraphOutput {
     const char *path; /* out["logits"][0]; "out" for the only one */
     TermId term;      /* of a tensor */
     bool is_tensor;
-    const Value *value; /* of what is no tensor */
+    const Value *value; /* the leaf itself */
     uint32_t storage;   /* outputs, inputs and state with equal storages share memory */
     bool contiguous, channels_last;
 } GraphOutput;
@@ -97,6 +97,7 @@ typedef struct Graph {
     GraphOutput *outputs; /* leaves of the outputs in order, and of what forward left in attributes (path
                              "kept.NAME") */
     size_t output_count;
+    const Value *returned, *kept; /* those of which `outputs` are the leaves; NULL: of no call */
     GraphRead *reads;
     size_t read_count;
     size_t draw_count;  /* random calls of forward */

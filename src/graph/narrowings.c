@@ -104,6 +104,8 @@ void narrow_claim(Arena *arena, const Match *match, Unification *result) {
     note_equals(match, &notes);
     note_gradients(match, &notes);
     note_detached(match, &notes);
+    if (match->reordered)
+        note(&notes, "soundness 3", "outputs are taken by key: the refactored gives them in another order");
     result->narrowed = notes.items;
     result->narrowed_count = notes.count;
     result->narrowed_by = notes.rules;

@@ -564,7 +564,11 @@ Unification graph_unify(Arena *arena, const Graph *original, const Graph *candid
         result.difference.kind = DIFFERENCE_UNKNOWN;
         return result;
     }
-    if ((what = unlike_outputs(arena, original, candidate)) != NULL) {
+    const Graph *ordered;
+    const char *unpaired = results_pair(arena, original, candidate, &ordered);
+    const bool moved = ordered != candidate;
+    candidate = ordered;
+    if ((what = unlike_outputs(arena, original, candidate)) != NULL || (what = unpaired) != NULL) {
         result.difference = difference_of_structure(what, SIZE_MAX, SIZE_MAX);
         return result;
     }
@@ -595,7 +599,8 @@ Unification graph_unify(Arena *arena, const Graph *original, const Graph *candid
                           .candidate = candidate,
                           .terms = search.match,
                           .equals = search.equals.items,
-                          .equal_count = search.equals.count},
+                          .equal_count = search.equals.count,
+                          .reordered = moved},
                  &result);
     return result;
 }

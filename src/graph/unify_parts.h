@@ -57,6 +57,9 @@ Difference first_difference(Arena *arena, const Side *original, const Side *cand
 
 /* ---- Structure ----------------------------------------------------------------------------
  * Outputs, inputs, reads and draws but for the terms themselves. NULL, or a sentence. */
+/* Whether both return and leave the same containers, by position and key; then `*ordered` is the candidate
+ * with its outputs in the original's order, or the candidate itself. */
+const char *results_pair(Arena *arena, const Graph *original, const Graph *candidate, const Graph **ordered);
 const char *unlike_outputs(Arena *arena, const Graph *original, const Graph *candidate);
 const char *unlike_effects(Arena *arena, const Graph *original, const Graph *candidate, size_t *original_call,
                            size_t *candidate_call);
@@ -83,6 +86,7 @@ typedef struct Match { /* how one graph is the other */
     const uint32_t *terms; /* candidate term -> original term, or NO_TERM */
     const Equal *equals;
     size_t equal_count;
+    bool reordered; /* the candidate gives its outputs in another order, by key */
 } Match;
 /* Fills result->narrowed. */
 void narrow_claim(Arena *arena, const Match *match, Unification *result);

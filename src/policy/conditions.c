@@ -162,8 +162,7 @@ static bool is_table(const Conditions *conditions, const Node *node) {
     return false;
 }
 
-/* What chooses among others: min(T, n), [a, b][T == n], {30: a}.get(T, b), match T. Not self.mask[:T, :T]. */
-static unsigned chosen_by(const Conditions *conditions, const Node *node) {
+unsigned condition_chosen_by(const Conditions *conditions, const Node *node) {
     static const char *const lookups[] = {"get",  "index", "count",      "pop",     "setdefault",
                                           "find", "rfind", "startswith", "endswith"};
     static const char *const builtins[] = {"min", "max", "sorted"};
@@ -205,104 +204,6 @@ static bool is_asked(const Node *node) {
             node_child(parent, FIELD_op)->kind == NODE_Not);
 }
 
-typedef struct Words {
-    const Conditions *conditions;
-    const char **items;
-    size_t count, capacity;
-    unsigned depth, names; /* that stand for others */
-} Words;
-
-enum { DEEPEST = 4, MOST_NAMES = 200 };
-
-static bool add_words(const Node *node, void *context);
-
-/* count = x.numel() // 7; if count == 4: what the name stands for is asked too. */
-static void add_meaning(Words *words, const Node *name) {
-    const Conditions *conditions = words->conditions;
-    const Variable *variable = condition_variable(conditions, name);
-    if (variable == NULL || variable->reads == 0 || words->depth > DEEPEST || words->names++ > MOST_NAMES)
-        return;
-    words->depth++;
-    for (size_t i = 0; i < variable->count; i++)
-        if (variable->items[i].value != NULL)
-            node_walk(variable->items[i].value, add_words, words);
-    words->depth--;
-}
-
-static const char *operator_word(NodeKind kind) {
-    switch (kind) {
-    case NODE_Eq:
-    case NODE_NotEq:
-    case NODE_Is:
-    case NODE_IsNot:
-    case NODE_In:
-    case NODE_NotIn: return "equality";
-    case NODE_Lt:
-    case NODE_LtE:
-    case NODE_Gt:
-    case NODE_GtE: return "order";
-    case NODE_Mult:
-    case NODE_FloorDiv:
-    case NODE_Div:
-    case NODE_Mod:
-    case NODE_Pow:
-    case NODE_Sub:
-    case NODE_Add:
-    case NODE_BitAnd:
-    case NODE_BitOr:
-    case NODE_BitXor:
-    case NODE_LShift:
-    case NODE_RShift: return node_kind_name(kind);
-    default: return NULL;
-    }
-}
-
-/* Which of the sizes is asked for, x.shape[1] or x.size(1), is another matter than what it is held against.
- */
-static bool add_words(const Node *node, void *context) {
-    Words *words = context;
-    const Node *value = node_child(node, FIELD_value), *func = node_child(node, FIELD_func);
-    const char *word = operator_word(node->kind);
-    bool below = true;
-    if (node->kind == NODE_Constant) {
-        word = node->text;
-    } else if (node->kind == NODE_Name) {
-        add_meaning(words, node);
-    } else if (node->kind == NODE_Subscript && value != NULL && !condition_is_display(value)) {
-        node_walk(value, add_words, words);
-        below = false;
-    } else if (node->kind == NODE_Attribute) {
-        below = !condition_of_self(words->conditions, node);
-        word = below && condition_question(node_text(node, FIELD_attr)) == 0 ? node_text(node, FIELD_attr)
-                                                                             : NULL;
-    } else if (node->kind == NODE_Call) {
-        word = chosen_by(words->conditions, node) != 0 ? "choice" : NULL;
-        below = func == NULL || func->kind != NODE_Attribute ||
-                condition_question(node_text(func, FIELD_attr)) == 0;
-    }
-    if (word != NULL)
-        *(const char **)ARENA_PUSH(words->conditions->arena, words) = word;
-    return below;
-}
-
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* What is read, compared and held against it, in one order, each once: names and sides don't matter. */
-static const char *signature_of(const Conditions *conditions, const Node *node, unsigned reads) {
-    Words words = {.conditions = conditions};
-    Text text = text_new(conditions->arena);
-    node_walk(node, add_words, &words);
-    if (words.count > 0)
-        qsort(words.items, words.count, sizeof *words.items, by_text);
-    text_printf(&text, "%u", reads);
-    for (size_t i = 0; i < words.count; i++)
-        if (i == 0 || strcmp(words.items[i], words.items[i - 1]) != 0)
-            text_printf(&text, " %s", words.items[i]);
-    return text.data;
-}
-
 static void add_condition(Conditions *conditions, const Node *node, unsigned reads, bool number) {
     if ((reads & READS_OWN_TYPE) != 0)
         reads = (reads & ~(unsigned)READS_OWN_TYPE) | READS_TYPE;
@@ -312,7 +213,7 @@ static void add_condition(Conditions *conditions, const Node *node, unsigned rea
                     reads,
                     language_reaches(conditions->language, node),
                     number,
-                    signature_of(conditions, node, reads)};
+                    condition_signature(conditions, node, reads)};
 }
 
 /* if torch.cuda.is_available(): self.scale = 2, where the model or the module is made. */
@@ -338,7 +239,7 @@ static bool look(const Node *node, void *context) {
                           !compares_tensors(conditions, node) && !asks_for_the_first(conditions, node);
     const bool asked = node->kind != NODE_Compare && node->kind != NODE_BoolOp && is_asked(node) &&
                        !condition_is_tensor(conditions, node);
-    unsigned reads = chosen_by(conditions, node);
+    unsigned reads = condition_chosen_by(conditions, node);
     if (condition_bends(conditions, node))
         reads |= READS_SIZE;
     if (compares || asked)

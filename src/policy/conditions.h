@@ -61,6 +61,11 @@ bool condition_is_tensor(const Conditions *conditions, const Node *expression);
 bool condition_bends(const Conditions *conditions, const Node *node);
 /* x * torch.cuda.is_available(), x[:torch.cuda.device_count()]: READS_SURROUNDINGS or 0. */
 unsigned condition_meets_surroundings(const Conditions *conditions, const Node *node);
+/* What chooses among others: min(T, n), [a, b][T == n], {30: a}.get(T, b), match T; what that reads. Not
+ * self.mask[:T, :T]. */
+unsigned condition_chosen_by(const Conditions *conditions, const Node *node);
+/* What is read, compared and held against it, in one order, each once: names and sides don't matter. */
+const char *condition_signature(const Conditions *conditions, const Node *node, unsigned reads);
 /* The statements end in an exception, whatever comes before. */
 bool condition_only_raises(const Field *block);
 /* The part of an arithmetic expression or a call of torch's that is a number made of sizes, where it meets

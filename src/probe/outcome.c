@@ -60,13 +60,16 @@ static bool read_frame(Arena *arena, const json_t *json, FailureFrame *frame) {
 bool failure_read(Arena *arena, const json_t *object, Failure *failure) {
     const json_t *stage = json_object_get(object, "stage"), *type = json_object_get(object, "type"),
                  *message = json_object_get(object, "message"), *frames = json_object_get(object, "frames"),
-                 *module = json_object_get(object, "module");
+                 *module = json_object_get(object, "module"), *advice = json_object_get(object, "advice");
     if (!json_is_string(stage) || !json_is_string(type) || !json_is_string(message) ||
         !json_is_array(frames) || (module != NULL && !json_is_string(module) && !json_is_null(module)))
         return false;
+    if (advice != NULL && !json_is_string(advice) && !json_is_null(advice))
+        return false;
     *failure = (Failure){.type = bounded(arena, type, MOST_NAME),
                          .message = bounded(arena, message, MOST_MESSAGE),
-                         .module = json_is_string(module) ? bounded(arena, module, MOST_NAME) : NULL};
+                         .module = json_is_string(module) ? bounded(arena, module, MOST_NAME) : NULL,
+                         .advice = json_is_string(advice) ? bounded(arena, advice, MOST_MESSAGE) : NULL};
     for (size_t i = 0; stages[i] != NULL; i++)
         if (text_equal(stages[i], json_string_value(stage)))
             failure->stage = stages[i];

@@ -165,6 +165,7 @@ typedef struct Failure {  /* decoded from what the cell sent: all text is printa
     const char *type;     /* "RuntimeError" */
     const char *message;  /* may have several lines */
     const char *module;   /* path of the module whose call was running; NULL if none */
+    const char *advice;   /* what to do, where the message is the probe's own; NULL */
     FailureFrame *frames; /* outermost first */
     size_t frame_count;
 } Failure;

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -169,11 +170,59 @@ static Status check_target(const char *folder, bool force, Error *error) {
     return STATUS_OK;
 }
 
-Status project_init(Arena *arena, const InitOptions *options, const char **component, Error *error) {
+/* That what is written at `name` stays in the folder and is no folder itself. A link to a file is replaced.
+ */
+static Status check_place(Arena *arena, const char *folder, const char *name, bool is_folder, Error *error) {
+    const char *path = path_join(arena, folder, name);
+    struct stat info;
+    char resolved[PATH_MAX];
+    if (lstat(path, &info) != 0)
+        return STATUS_OK;
+    if (is_folder && (realpath(path, resolved) == NULL || !path_is_inside(folder, resolved)))
+        return error_set(error, path, "remove the link, or choose another folder",
+                         "it is a link that leaves the folder");
+    if (S_ISDIR(info.st_mode) != is_folder && !S_ISLNK(info.st_mode))
+        return error_set(error, path, "remove it, or choose another folder",
+                         is_folder ? "it is no folder" : "it is no file");
+    return STATUS_OK;
+}
+
+static Status check_places(Arena *arena, const char *folder, const NewFile *files, Error *error) {
+    for (size_t i = 0; i < COUNT_OF(FOLDERS); i++)
+        if (check_place(arena, folder, FOLDERS[i], true, error) != STATUS_OK)
+            return STATUS_ERROR;
+    for (size_t i = 0; i < FILE_COUNT; i++)
+        if (check_place(arena, folder, files[i].name, false, error) != STATUS_OK)
+            return STATUS_ERROR;
+    return STATUS_OK;
+}
+
+static bool binds_one(const Tree *tree, const char *name, const char *other) {
+    return module_binds(tree, name) || module_binds(tree, other) || module_binds(tree, "*");
+}
+
+/* As far as that shows without a run. */
+static Status read_model(Arena *arena, const Parser *parser, const char *path, Source *model, Error *error) {
+    Tree tree;
+    if (source_read(arena, path, path, model, error) != STATUS_OK ||
+        parser->parse(parser->context, arena, model, 1, &tree, error) != STATUS_OK)
+        return STATUS_ERROR;
+    if (!binds_one(&tree, "Model", "RefactoredModel"))
+        return error_set(error, path, "give the file whose class Model is the model",
+                         "it has no class Model: it is no model");
+    if (!binds_one(&tree, "get_inputs", "get_input_kwargs"))
+        return error_set(error, path,
+                         "let get_inputs() return the inputs that the model is to be verified with",
+                         "it has no get_inputs()");
+    return STATUS_OK;
+}
+
+Status project_init(Arena *arena, const Parser *parser, const InitOptions *options, const char **component,
+                    Error *error) {
     Source model;
     const char *folder = without_slashes(arena, options->folder);
     if (check_target(folder, options->force, error) != STATUS_OK ||
-        source_read(arena, options->model, options->model, &model, error) != STATUS_OK)
+        read_model(arena, parser, options->model, &model, error) != STATUS_OK)
         return STATUS_ERROR;
     const char *name = snake_name(arena, path_stem(arena, options->model));
     *component = arena_printf(arena, "%s/%s.py", level_folder(LEVEL_MODEL), name);
@@ -189,6 +238,8 @@ Status project_init(Arena *arena, const InitOptions *options, const char **compo
     folder = path_absolute(arena, folder);
     if (empty && !is_working_folder(folder))
         return make_aside(arena, folder, files, error);
+    if (check_places(arena, folder, files, error) != STATUS_OK)
+        return STATUS_ERROR;
     Status status = write_files(arena, folder, files, error);
     if (status != STATUS_OK && empty)
         remove_files(arena, folder, files);

@@ -138,9 +138,11 @@ typedef struct InitOptions {
     bool force; /* into a folder that has something in it: what is there under the same names is replaced */
 } InitOptions;
 /* Makes the folders, the root component, the tree with the root's node, an empty log and a composition test.
- * Without `force` the folder must be absent or empty, and appears whole or not at all. `*component` is the
- * root's name relative to it. */
-MUST_USE Status project_init(Arena *arena, const InitOptions *options, const char **component, Error *error);
+ * Nothing is written unless the model is Python with a class Model and get_inputs(). Without `force` the
+ * folder must be absent or empty, and appears whole or not at all; with it, nothing is written through a link
+ * that leaves it. `*component` is the root's name relative to it. */
+MUST_USE Status project_init(Arena *arena, const Parser *parser, const InitOptions *options,
+                             const char **component, Error *error);
 /* "GPT2Small" -> "gpt2_small" */
 const char *snake_name(Arena *arena, const char *stem);
 

@@ -35,6 +35,8 @@ static void put_steps(const View *view, Arena *arena, const CheckResult *result)
                 step->verdict == VERDICT_PASS                           ? report_method(step)
                 : result->interrupted && step->verdict == VERDICT_ERROR ? "not judged"
                                                                         : verdict_name(step->verdict));
+        if (!result->interrupted && step->verdict == VERDICT_ERROR)
+            fprintf(view->stream, "      %s\n", shown(arena, step->error));
         put_departure(view, arena, step);
     }
     fputs("  ", view->stream);
@@ -111,8 +113,11 @@ void report_check(const View *view, const CheckResult *result) {
         fprintf(view->stream, " against %s\n\n", shown(arena, result->project.model));
         put_heading(view, "Tree");
         put_bytes(view, report_tree_drawing(arena, &result->project));
-        put_heading(view, "\nShape flow");
-        put_bytes(view, report_flow(arena, &result->flow, &(FlowOptions){.format = FLOW_TEXT, .depth = 1}));
+        if (result->flow.stage_count > 0) {
+            put_heading(view, "\nShape flow");
+            put_bytes(view,
+                      report_flow(arena, &result->flow, &(FlowOptions){.format = FLOW_TEXT, .depth = 1}));
+        }
         if (result->coverage.row_count > 0) {
             put_heading(view, "\nCoverage");
             put_bytes(view, report_coverage(arena, &result->coverage));

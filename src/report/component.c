@@ -116,6 +116,9 @@ void report_component_text(Arena *arena, const ComponentResult *result, bool qui
                 text_printable(arena, result->file, strlen(result->file)),
                 level_text(result) == NULL ? "" : " (", level_text(result) == NULL ? "" : level_text(result),
                 level_text(result) == NULL ? "" : ")");
+    if (said != NULL && result->verdict == VERDICT_ERROR && text_starts(said, result->file) &&
+        said[strlen(result->file)] == ':')
+        said += strlen(result->file) + 2; /* it stands there already */
     if (said != NULL)
         text_printf(text, "  %s", text_printable(arena, said, strlen(said)));
     text_add(text, "\n");

@@ -326,6 +326,8 @@ json_t *report_step_json(const StepResult *result, const char *timestamp) {
     set(object, "timestamp", json_string(timestamp));
     set(object, "original_file", json_string(result->original_file));
     set(object, "refactored_file", json_string(result->refactored_file));
+    if (result->judged_against != NULL)
+        set(object, "judged_against", json_string(result->judged_against));
     set(object, "status", json_string(verdict_name(result->verdict)));
     if (result->fail_reason != NULL)
         set(object, "fail_reason", json_string(result->fail_reason));

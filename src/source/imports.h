@@ -49,8 +49,6 @@ PathCode *path_code_read(Arena *arena, ProgramFile *file, Findings *findings);
 void reach_mark(Arena *arena, ProgramFile *file, bool is_main);
 /* The names that reached code reads, as a set; and those that the self-test reads. */
 void reach_names(const ProgramFile *file, Table *reached, Table *unreached);
-/* Whether the top level of a file binds `name`. */
-bool module_binds(const Tree *tree, const char *name);
 /* Marks `node` and all below it. */
 void marks_set(bool *marks, const Node *node);
 

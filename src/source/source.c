@@ -1,6 +1,7 @@
 /* One Python file: its bytes, read once, and its lines for people. */
 #include "source.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { LARGEST_SOURCE = 16 << 20 };
@@ -31,8 +32,10 @@ Status source_read(Arena *arena, const char *path, const char *name, Source *sou
     *source = (Source){.path = path_absolute(arena, path), .name = arena_strdup(arena, name)};
     if (!text_is_utf8(source->path)) /* it could not be sent to the interpreter */
         return error_set(error, source->name, "rename the file or its folder", "its path is not UTF-8");
-    if (file_read(arena, source->path, LARGEST_SOURCE, &source->bytes, error) != STATUS_OK)
+    if (file_read(arena, source->path, LARGEST_SOURCE, &source->bytes, error) != STATUS_OK) {
+        snprintf(error->place, sizeof error->place, "%s", source->name);
         return STATUS_ERROR;
+    }
     split_lines(arena, source);
     return STATUS_OK;
 }

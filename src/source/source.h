@@ -109,6 +109,9 @@ const char *node_string(const Node *node);
 typedef bool NodeVisitor(const Node *node, void *context);
 void node_walk(const Node *node, NodeVisitor *visit, void *context);
 
+/* Whether the top level of a file binds `name`; "*": whether it takes all the names of another. */
+bool module_binds(const Tree *tree, const char *name);
+
 /* ---- Known modules: by the first part of a dotted name ------------------------------------ */
 bool module_is_standard(const char *name);
 

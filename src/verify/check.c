@@ -113,6 +113,10 @@ static void judge_step(Check *check, size_t index, Recall *recall, Arena *arena,
     options->weight_map = step->weight_map;
     if (options->original != NULL && options->refactored != NULL) {
         step_verify(arena, check->probe, options, progress, result);
+        if (step->original != NULL && step->original_is_parent) {
+            result->original_file = step->original; /* which says the same */
+            result->judged_against = options->original;
+        }
         return;
     }
     Error error;

@@ -23,6 +23,13 @@ static Status prove_any_way(StepState *step, bool components, Error *error) {
     return step_prove(step, false, error);
 }
 
+static const char *first_violation(Arena *arena, const Findings *findings) {
+    for (size_t i = 0; i < findings->count; i++)
+        if (findings->items[i].severity == SEVERITY_VIOLATION)
+            return finding_text(arena, &findings->items[i]);
+    return "the refactored file breaks the rules of the language";
+}
+
 void proof_verify(Arena *arena, Probe *probe, const StepOptions *options, bool components,
                   const Progress *progress, StepResult *result) {
     double start = seconds_now();
@@ -37,9 +44,9 @@ void proof_verify(Arena *arena, Probe *probe, const StepOptions *options, bool c
         result->verdict = VERDICT_PASS;
     } else {
         result->verdict = VERDICT_FAIL;
-        result->fail_reason = result->proof.why_not != NULL
-                                  ? result->proof.why_not
-                                  : "the refactored file breaks the rules of the language";
+        findings_sort(result->findings);
+        result->fail_reason =
+            result->proof.why_not != NULL ? result->proof.why_not : first_violation(arena, result->findings);
     }
     findings_sort(result->findings);
     result->sandbox = *probe_sandbox(probe);
@@ -157,10 +164,8 @@ static Status trace_one(StepState *step, const Side *side, bool real, TraceResul
             return STATUS_ERROR;
     }
     if (recording.failure.failed) {
-        Status status = error_set(error, recording.failure.place.file, "",
-                                  "the model could not be recorded: %s", recording.failure.what);
         recording_close(&recording);
-        return status;
+        return failure_error("", &recording.failure, error);
     }
     result->trace = recording.trace;
     result->seconds = recording.seconds;

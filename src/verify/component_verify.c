@@ -63,9 +63,13 @@ static Status load(ComponentState *component, bool *go_on, Error *error) {
             *error = problem;
             return STATUS_ERROR;
         }
+        Source source;
+        Error ignored;
+        const bool readable =
+            source_read(component->arena, options->file, options->file, &source, &ignored) == STATUS_OK;
         result->fail_reason = error_line(component->arena, &problem);
-        findings_add(result->findings, project_rule("file.syntax"), SEVERITY_VIOLATION,
-                     (Place){.file = options->file}, "%s", problem.cause);
+        findings_add(result->findings, project_rule(readable ? "file.syntax" : "file.unreadable"),
+                     SEVERITY_VIOLATION, (Place){.file = options->file}, "%s", problem.cause);
         return STATUS_OK;
     }
     if (make_side(component, &program, error) != STATUS_OK)
@@ -258,9 +262,12 @@ void component_raised(ComponentState *component, const CellFailure *failure) {
             says = stages[i].says;
         }
     component->result->runs = PART_FAILED;
-    component_violation(component, rule, failure->place,
-                        arena_printf(component->arena, "%s: %s", says,
-                                     text_printable(component->arena, failure->what, strlen(failure->what))));
+    Finding *finding = component_violation(
+        component, rule, failure->place,
+        arena_printf(component->arena, "%s: %s", says,
+                     text_printable(component->arena, failure->what, strlen(failure->what))));
+    if (failure->advice[0] != '\0')
+        finding->instead = failure->advice;
 }
 
 /* ---- What was shown -------------------------------------------------------------------------------- */

@@ -47,11 +47,20 @@ const char *independent_input(Arena *arena, const Trace *original, const Trace *
     return NULL;
 }
 
+/* At that path, wherever it stands: dicts may have their keys in another order. */
+static const TensorId *output_at(const OutputTensors *outputs, const char *path, size_t position) {
+    for (size_t i = 0; i < outputs->count && !text_equal(outputs->paths[position], path); i++)
+        if (text_equal(outputs->paths[i], path))
+            return &outputs->tensors[i];
+    return &outputs->tensors[position];
+}
+
 const char *independent_output(Arena *arena, const Trace *original, const Trace *candidate) {
     OutputTensors theirs = output_tensors(arena, &original->outputs),
                   ours = output_tensors(arena, &candidate->outputs);
     for (size_t i = 0; i < theirs.count && theirs.count == ours.count; i++) {
-        const Dependence here = trace_output_dependence(arena, candidate, ours.tensors[i]);
+        const TensorId *own = output_at(&ours, theirs.paths[i], i);
+        const Dependence here = trace_output_dependence(arena, candidate, *own);
         if (depends_on_anything(&here))
             continue;
         const Dependence there = trace_output_dependence(arena, original, theirs.tensors[i]);

@@ -13,17 +13,17 @@ bool program_defines(const Program *program, const char *name) {
     return false;
 }
 
-static Status cannot_judge(const char *side, const CellFailure *failure, Error *error) {
+Status failure_error(const char *whose, const CellFailure *failure, Error *error) {
     char place[1024];
     if (failure->place.line > 0)
         snprintf(place, sizeof place, "%s:%d", failure->place.file, failure->place.line);
     else
         snprintf(place, sizeof place, "%s", failure->place.file);
-    const char *stage = failure->stage[0] == '\0' ? "load" : failure->stage;
-    return error_set(error, place, "", "the %s model does not %s: %s", side,
-                     strcmp(stage, "inputs") == 0    ? "give inputs"
-                     : strcmp(stage, "forward") == 0 ? "run"
-                                                     : stage,
+    const char *stage = failure->stage;
+    return error_set(error, place, failure->advice, "the %smodel does not %s: %s", whose,
+                     text_equal(stage, "load") || text_equal(stage, "construct") ? stage
+                     : text_equal(stage, "inputs")                               ? "give inputs"
+                                                                                 : "run",
                      failure->what);
 }
 
@@ -58,7 +58,7 @@ static Status describe_candidate(StepState *step, bool with_inputs, Error *error
     if (failure.failed && with_inputs && strcmp(failure.stage, "inputs") == 0)
         return describe_candidate(step, false, error); /* its own inputs are compared, never used */
     if (failure.failed)
-        return cannot_judge("refactored", &failure, error);
+        return failure_error("refactored ", &failure, error);
     if (step->candidate_description.random_construction && !step->candidate_initialise) {
         description_close(&step->candidate_description);
         step->candidate_initialise = true;
@@ -170,7 +170,7 @@ Status step_describe(StepState *step, bool *go_on, Error *error) {
         finish(step, &work, &step->original_description, &failure, error) != STATUS_OK)
         return STATUS_ERROR;
     if (failure.failed)
-        return cannot_judge("original", &failure, error);
+        return failure_error("original ", &failure, error);
     if (step->original_description.trial_count != options->trial_count)
         return error_set(error, options->original, "", "the cell sent %zu sets of inputs instead of %u",
                          step->original_description.trial_count, options->trial_count);

@@ -339,10 +339,11 @@ static bool could_be_recorded(StepState *step, const Recordings *recordings) {
     if (proof->recorded)
         return true;
     step->too_long = failure->too_long;
-    proof->why_not = arena_printf(step->arena, "the %s could not be recorded %s%s: %s",
+    proof->why_not = arena_printf(step->arena, "the %s could not be recorded %s%s: %s%s%s",
                                   recordings->original.failure.failed ? "original" : "refactored model",
                                   proof->symbolic ? "on shapes alone" : "on real tensors",
-                                  place_in_words(step->arena, failure->place), failure->what);
+                                  place_in_words(step->arena, failure->place), failure->what,
+                                  failure->advice[0] == '\0' ? "" : "; ", failure->advice);
     return false;
 }
 

@@ -287,8 +287,10 @@ Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, 
             recall_keep(work->side->recall, work, *done);
         return STATUS_OK;
     }
-    *failure = (CellFailure){
-        .failed = true, .stage = "", .place = {.file = work->side->program.items[0]->source.name}};
+    *failure = (CellFailure){.failed = true,
+                             .stage = "",
+                             .advice = "",
+                             .place = {.file = work->side->program.items[0]->source.name}};
     if (report->outcome == CELL_FAILED) {
         const Failure *cause = &report->failure;
         failure->raised = true;
@@ -296,7 +298,9 @@ Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, 
         failure->place = failure_place(work->side, cause);
         failure->module = cause->module == NULL ? NULL : arena_strdup(arena, cause->module);
         failure->too_long = strcmp(cause->type, "TooLong") == 0;
-        failure->what = arena_printf(arena, "%s: %s", cause->type, cause->message);
+        failure->what = cause->advice == NULL ? arena_printf(arena, "%s: %s", cause->type, cause->message)
+                                              : arena_strdup(arena, cause->message);
+        failure->advice = cause->advice == NULL ? "" : arena_strdup(arena, cause->advice);
         return STATUS_OK;
     }
     const char *tail = report->outcome == CELL_TIMED_OUT ? "" : last_line(arena, report->log);
@@ -445,6 +449,7 @@ Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t n
     const char *raised = nth == 0 ? NULL : json_string_value(json_object_get(done, "raised"));
     if (raised != NULL) {
         *failure = (CellFailure){.failed = true,
+                                 .advice = "",
                                  .raised = true,
                                  .stage = "forward",
                                  .what = text_printable_lines(arena, raised, strlen(raised)),

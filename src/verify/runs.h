@@ -62,9 +62,10 @@ typedef struct CellFailure {
     bool failed;
     bool raised; /* user code raised an exception; otherwise it was killed, hung, left... */
     const char *stage;
-    bool too_long;    /* it makes more calls than a recording holds */
-    const char *what; /* one sentence */
-    Place place;      /* the innermost line of the user's */
+    bool too_long;      /* it makes more calls than a recording holds */
+    const char *what;   /* one sentence */
+    const char *advice; /* what to do about it; "" if that is not known */
+    Place place;        /* the innermost line of the user's */
     const char *module;
 } CellFailure;
 

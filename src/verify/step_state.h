@@ -68,6 +68,8 @@ MUST_USE Status preload_modules(StepState *step, Error *error);
 /* Constructs both models and makes the inputs. `*go_on` is false if the step has failed and nothing more can
  * be learned; an error means that it can't be judged. */
 MUST_USE Status step_describe(StepState *step, bool *go_on, Error *error);
+/* That a model can't be judged for it; `whose`: "original ", "refactored " or "". */
+MUST_USE Status failure_error(const char *whose, const CellFailure *failure, Error *error);
 /* Reads the map that was named, or weight_map.json beside the refactored file. */
 MUST_USE Status step_read_map(StepState *step, Error *error);
 /* Tries to prove the step, on shapes alone, or, once weights are assigned, on real tensors. The result says

@@ -32,7 +32,7 @@ static Status original_failed(const CellFailure *failure, Error *error) {
         snprintf(place, sizeof place, "%s:%d", failure->place.file, failure->place.line);
     else
         snprintf(place, sizeof place, "%s", failure->place.file);
-    return error_set(error, place, "", "the original model does not run: %s", failure->what);
+    return error_set(error, place, failure->advice, "the original model does not run: %s", failure->what);
 }
 
 /* ---- One trial ----------------------------------------------------------------------------- */

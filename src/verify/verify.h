@@ -153,6 +153,7 @@ typedef struct StepResult {
     const char *fail_reason; /* one sentence; NULL on PASS */
     const char *error;       /* one line; on VERDICT_ERROR only */
     const char *original_file, *refactored_file;
+    const char *judged_against; /* the file that was run as the original, if that is a copy of it; NULL */
     PartStatus anticheat, weights, numbers;
     Findings *findings;   /* of all parts, sorted */
     const Finding *first; /* the one thing to look at first; NULL on PASS */

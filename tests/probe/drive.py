@@ -300,10 +300,10 @@ def test_failures_tell_stage_frames_and_module(probe):
     for source, stage, kind, words in [
             ("def broken(:\n", "load", "SyntaxError", ""),
             ("x = 1 / 0\n", "load", "ZeroDivisionError", "division"),
-            ("x = 1\n", "load", "LookupError", "Model"),
+            ("x = 1\n", "load", "Unfit", "no class Model or RefactoredModel"),
             (model("self.a = nn.Linear('8', 8)", "return x"), "construct", "TypeError", ""),
             (model("self.a = nn.LazyLinear(8)", "return x"), "construct", "TypeError", "lazy modules are not supported"),
-            (model("pass", "return x", ""), "inputs", "LookupError", "get_inputs"),
+            (model("pass", "return x", ""), "inputs", "Unfit", "get_inputs"),
             (model("pass", "return x", "def get_inputs(): return 1 / 0"), "inputs", "ZeroDivisionError", "")]:
         failure = failed(original(probe, source).describe([42]))
         assert failure["stage"] == stage and failure["type"] == kind and words in failure["message"], failure

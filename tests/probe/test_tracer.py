@@ -127,6 +127,16 @@ def test_every_indexed_assignment_is_seen():
     assert len(found) == len(texts) and all(call["w"] for call in found), (len(found), len(texts))
 
 
+def test_tensors_stay_no_sequences():
+    """torch.tensor asks a sequence for its length, which a tensor without dimensions has not."""
+    text = "n = i[1]\np = self.w[0, 0]\nreturn torch.tensor([n, 2]), torch.tensor([[p, n], [n, p]]), torch.as_tensor([n, n])"
+    for _ in range(2):
+        traced = trace("i = torch.arange(3)\n" + text, "self.w = nn.Parameter(torch.ones(2, 2))")
+        assert [call["f"] for call in traced.calls].count("torch.Tensor.__getitem__") == 2, traced.names
+        assert torch.tensor([torch.tensor(3), torch.nn.Parameter(torch.tensor(2.0))]).tolist() == [3, 2]
+        assert torch.ones(3)[0] == 1
+
+
 def test_writes_in_inference_mode():
     text = HEAD + """
 class Model(nn.Module):
