@@ -56,6 +56,27 @@ Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Erro
     return remake_weights(step, kind, seed, error);
 }
 
+/* What is frozen on one side only computes the same and learns something else (soundness 9). */
+static void tell_frozen(StepState *step) {
+    const Assignment *assignment = step->assignment;
+    for (size_t i = 0; i < assignment->candidate->count; i++) {
+        const StateEntry *ours = &assignment->candidate->items[i];
+        const Assigned *assigned = &assignment->items[i];
+        if (assigned->count == 0)
+            continue;
+        const StateEntry *theirs = &assignment->original->items[assigned->items[0].original];
+        if (theirs->gradient == ours->gradient)
+            continue;
+        step_narrow(
+            step, "soundness 9",
+            arena_printf(
+                step->arena, "forward only: %s takes gradients in the %s, %s in the %s takes none",
+                theirs->gradient ? theirs->key : ours->key, theirs->gradient ? "original" : "refactored",
+                theirs->gradient ? ours->key : theirs->key, theirs->gradient ? "refactored" : "original"));
+        return;
+    }
+}
+
 Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
     step_tell(step, "assigning weights");
     StepResult *result = step->result;
@@ -67,6 +88,7 @@ Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
     result->assignment = step->assignment;
     for (size_t i = 0; i < step->assignment->assumption_count; i++)
         step_narrow(step, "policy, buffers", step->assignment->assumptions[i]);
+    tell_frozen(step);
     result->weights =
         findings_count(result->findings, SEVERITY_VIOLATION) > before ? PART_FAILED : PART_PASSED;
     step->original_weights = weights_layout_original(&step->original_description.state);

@@ -43,6 +43,7 @@ const char *trial_kind_name(TrialKind kind) {
                                         [TRIAL_GRADIENTS] = "gradients",
                                         [TRIAL_EQUAL_GRADIENTS] = "gradients at equal inputs",
                                         [TRIAL_OTHER_MODE] = "train mode",
+                                        [TRIAL_WIDE_INTEGERS] = "integers beyond the sample's",
                                         [TRIAL_SCALED_WEIGHTS] = "scaled weights"};
     return names[kind];
 }

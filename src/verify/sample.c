@@ -34,7 +34,8 @@ static void find_bounds(StepState *step, const Value *args, const Value *kwargs,
     for (size_t i = 0; i < sample.list.count && i < traced.list.count; i++) {
         const TraceTensor *tensor = &trace->tensors[traced.list.items[i].number];
         if (tensor->origin == ORIGIN_INPUT)
-            inputs[sample.list.items[i].number].high = trace_integer_bound(trace, tensor->keys[0]) - 1;
+            inputs[sample.list.items[i].number].high =
+                trace_integer_bound(trace, tensor->keys[0], &inputs[sample.list.items[i].number].ignored) - 1;
     }
 }
 
@@ -71,6 +72,9 @@ Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint
     size_t count, offset;
     if (decode_inputs(step, trial, bytes, &inputs, &count, error) != STATUS_OK)
         return STATUS_ERROR;
+    *file = NULL;
+    if (kind == INPUT_WIDE && !inputs_are_open(inputs, count, bytes))
+        return STATUS_OK;
     uint8_t *target = calloc(1, source->size > 0 ? source->size : 1);
     if (target == NULL)
         return error_set(error, step->options->original, "free some memory", "no memory for the inputs");

@@ -76,6 +76,7 @@ typedef enum TrialKind {
     TRIAL_GRADIENTS,       /* of a random projection of the outputs, weights and inputs perturbed */
     TRIAL_EQUAL_GRADIENTS, /* the same at equal inputs: of the largest elements, who gets it? */
     TRIAL_OTHER_MODE,      /* train mode, where it is part of the verdict */
+    TRIAL_WIDE_INTEGERS,   /* beyond the sample's, and below zero */
     TRIAL_SCALED_WEIGHTS   /* each row by its own scale: past bounds that initialised models keep within */
 } TrialKind;
 const char *trial_kind_name(TrialKind kind); /* "perturbed weights" */

@@ -7,7 +7,7 @@
 
 static const char *const INPUT_KIND_NAMES[INPUT_KIND_COUNT] = {
     [INPUT_SAME] = "same",   [INPUT_BOTH_SIGNS] = "both signs", [INPUT_SMALL] = "small",
-    [INPUT_LARGE] = "large", [INPUT_EQUAL] = "equal",
+    [INPUT_LARGE] = "large", [INPUT_EQUAL] = "equal",           [INPUT_WIDE] = "wide",
 };
 
 const char *input_kind_name(InputKind kind) {
@@ -122,9 +122,37 @@ static bool is_ones(const InputTensor *input, Bounds bounds) {
     return input->low > input->high && bounds.low == 1 && bounds.high == 1 && input->tensor.rank >= 2;
 }
 
+/* Nothing says that the sample's integers are all that there are: neither a table nor a mask's zeros and
+ * ones. */
+static bool is_open(const InputTensor *input) {
+    const DtypeKind kind = dtype_info(input->tensor.dtype)->kind;
+    if ((kind != KIND_INT && kind != KIND_UINT) || input->low <= input->high)
+        return input->ignored < 0;
+    const Bounds sample = integer_bounds(input);
+    return sample.low < 0 || sample.high > 1;
+}
+
+/* All of a byte, and else both signs up to some times the sample's largest: a loop may run as often. */
+static Bounds wide_bounds(const InputTensor *input) {
+    if (input->low <= input->high)
+        return integer_bounds(input);
+    enum { LEAST = 300, TIMES = 3, LARGEST = 1 << 20 };
+    const Bounds possible = dtype_bounds(input->tensor.dtype), sample = integer_bounds(input);
+    const int64_t largest = sample.high < -sample.low ? -sample.low : sample.high;
+    const int64_t wide = largest > LARGEST ? largest : largest * TIMES < LEAST ? LEAST : largest * TIMES;
+    if (dtype_info(input->tensor.dtype)->size == 1)
+        return possible;
+    return (Bounds){-wide < possible.low ? possible.low : -wide, wide > possible.high ? possible.high : wide};
+}
+
 static void perturb_integers(const InputTensor *input, uint8_t *target, InputKind kind, uint64_t seed) {
     const TensorView *view = &input->tensor;
-    Bounds bounds = integer_bounds(input);
+    enum { IGNORED = -100, EACH_SPECIAL = 6 }; /* what torch's losses leave out, where nothing else is said */
+    const bool wide = kind == INPUT_WIDE && is_open(input);
+    if (kind == INPUT_WIDE && input->low > input->high && !wide)
+        return;
+    const int64_t ignored = input->ignored < 0 ? input->ignored : IGNORED;
+    Bounds bounds = wide ? wide_bounds(input) : integer_bounds(input);
     const bool opens = (kind == INPUT_SMALL || kind == INPUT_LARGE) && is_ones(input, bounds);
     bounds.low -= opens;
     const uint64_t span = (uint64_t)bounds.high - (uint64_t)bounds.low + 1; /* 0: every number */
@@ -133,6 +161,11 @@ static void perturb_integers(const InputTensor *input, uint8_t *target, InputKin
         const size_t place = (size_t)(from - (const uint8_t *)view->data);
         uint64_t bits = noise_bits(seed, view->storage_at, place);
         uint64_t value = (uint64_t)bounds.low + (span == 0 ? bits : bits % span);
+        const uint64_t special = wide ? (bits >> 32) % EACH_SPECIAL : EACH_SPECIAL;
+        if (special == 0)
+            value = (uint64_t)(input->ignored < 0 || bounds.low <= ignored ? ignored : bounds.low);
+        if (special == 1)
+            value = 0;
         if (opens && i < 2) /* a zero is there, whatever is drawn */
             value = 0;
         if (opens && i % view->shape[view->rank - 1] == 0)
@@ -154,6 +187,16 @@ static void perturb_booleans(const TensorView *view, uint8_t *target, uint64_t s
     }
 }
 
+bool inputs_are_open(const InputTensor *inputs, size_t count, Bytes source) {
+    for (size_t i = 0; i < count; i++) {
+        InputTensor input = inputs[i];
+        input.tensor.data = source.data + input.tensor.storage_at;
+        if (is_open(&input))
+            return true;
+    }
+    return false;
+}
+
 void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8_t *target, InputKind kind,
                     uint64_t seed) {
     if (source.size > 0)
@@ -161,7 +204,7 @@ void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8
     for (size_t i = 0; i < count && kind != INPUT_SAME; i++) {
         TensorView view = inputs[i].tensor;
         view.data = source.data + view.storage_at;
-        InputTensor input = {view, inputs[i].low, inputs[i].high};
+        const InputTensor input = {view, inputs[i].low, inputs[i].high, inputs[i].ignored};
         switch (dtype_info(view.dtype)->kind) {
         case KIND_FLOAT:
         case KIND_COMPLEX: perturb_floats(&view, target, kind, seed); break;

@@ -11,6 +11,7 @@ typedef enum StateKind { STATE_PARAMETER, STATE_BUFFER } StateKind;
 typedef struct StateEntry {
     const char *key;
     StateKind kind;
+    bool gradient;   /* it requires one, once it is constructed */
     bool persistent; /* in the state dict; a parameter always is */
     TensorView tensor;
     bool unwritten;      /* a parameter whose initial value was not computed: no element may be read */
@@ -173,14 +174,18 @@ typedef enum InputKind {
     INPUT_SMALL,      /* 1e-4 of the sample, where an eps shows */
     INPUT_LARGE,      /* 1e3 of the sample */
     INPUT_EQUAL,      /* five numbers, zero among them, each many times: where `>` is not `>=` */
+    INPUT_WIDE, /* integers far beyond the sample's, and below zero, but masks and what indexes a table */
     INPUT_KIND_COUNT
 } InputKind;
 
 typedef struct InputTensor {
     TensorView tensor;
     int64_t low, high; /* integers: the values that it may take, inclusive; low > high: those of the sample */
+    int64_t ignored;   /* of a loss's target: the class that it leaves out; 0: there is none */
 } InputTensor;
 
+/* Has INPUT_WIDE anything to widen? */
+bool inputs_are_open(const InputTensor *inputs, size_t count, Bytes source);
 /* Copies the inputs file `source` to `target` (as large) and perturbs the tensors: floats by `kind`, integers
  * over low..high, booleans with both values; INPUT_SAME changes nothing. Floating masks (0 and 1, 0 and -inf)
  * stay. */
