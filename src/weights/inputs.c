@@ -161,7 +161,9 @@ static void perturb_integers(const InputTensor *input, uint8_t *target, InputKin
         const size_t place = (size_t)(from - (const uint8_t *)view->data);
         uint64_t bits = noise_bits(seed, view->storage_at, place);
         uint64_t value = (uint64_t)bounds.low + (span == 0 ? bits : bits % span);
-        const uint64_t special = wide ? (bits >> 32) % EACH_SPECIAL : EACH_SPECIAL;
+        uint64_t special = wide ? (bits >> 32) % EACH_SPECIAL : EACH_SPECIAL;
+        if (wide && i < 2 && i + 1 < view->element_count) /* one of each is there, whatever is drawn */
+            special = (uint64_t)i ^ (seed & 1);
         if (special == 0)
             value = (uint64_t)(input->ignored < 0 || bounds.low <= ignored ? ignored : bounds.low);
         if (special == 1)
