@@ -181,7 +181,7 @@ def describe_state(model: torch.nn.Module, registry: FileRegistry, weights: int,
     kept = state.attributes(model)
     attribute_numbers = [writer.number(attribute.tensor) for attribute in kept]
     table = writer.finish(lambda number: number not in unwritten, discard)
-    return {"state": [{"key": entry.key, "kind": entry.kind, "persistent": entry.persistent,
+    return {"state": [{"key": entry.key, "kind": entry.kind, "persistent": entry.persistent, "gradient": entry.tensor.requires_grad,
                        "tensor": table[writer.number(entry.tensor)], "module": entry.path,
                        "module_class": state.library_name(type(entry.module), registry) or type(entry.module).__qualname__,
                        "owner": registry.owner_of(type(entry.module)), "tied_to": tied.get(entry.key)}

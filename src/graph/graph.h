@@ -192,6 +192,11 @@ typedef struct Unification {
 Unification graph_unify(Arena *arena, const Graph *original, const Graph *candidate,
                         const BindingRules *rules);
 
+/* How outputs lie in memory otherwise than the original's, of what is not proved: a sentence, or NULL. State
+ * is what has one name, or what the rules say. */
+const char *graph_unlike_memory(Arena *arena, const Graph *original, const Graph *candidate,
+                                const BindingRules *rules);
+
 /* ---- For people --------------------------------------------------------------------------- */
 /* A term in short: "gelu(approximate='tanh')"; a state by its key. Usual arguments are left out. */
 const char *term_describe(Arena *arena, const Graph *graph, TermId term);

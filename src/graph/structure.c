@@ -153,3 +153,32 @@ const char *unlike_sharing(Arena *arena, const Graph *original, const Graph *can
     }
     return NULL;
 }
+
+/* By candidate's state: the original's of its name, or of what the rules bind to it. */
+static size_t *states_by_name(Arena *arena, const Graph *original, const Graph *candidate,
+                              const BindingRules *rules) {
+    Table *keys = table_new(arena);
+    size_t *stands = ARENA_ARRAY(arena, size_t, candidate->state_count + 1);
+    for (size_t s = 0; s < original->state_count; s++)
+        for (size_t k = 0; k < original->states[s].key_count; k++)
+            table_put(keys, original->states[s].keys[k], (void *)(s + 1));
+    for (size_t s = 0; s < candidate->state_count; s++) {
+        const char *key = candidate->states[s].keys[0];
+        for (size_t r = 0; r < rules->count; r++)
+            if (text_equal(rules->candidate_keys[r], candidate->states[s].keys[0]))
+                key = rules->original_keys[r];
+        const size_t found = (size_t)table_get(keys, key);
+        stands[s] = found == 0 ? SIZE_MAX : found - 1;
+    }
+    return stands;
+}
+
+const char *graph_unlike_memory(Arena *arena, const Graph *original, const Graph *candidate,
+                                const BindingRules *rules) {
+    if (unlike_outputs(arena, original, candidate) != NULL)
+        return NULL;
+    const char *what = unlike_layout(arena, original, candidate);
+    return what != NULL ? what
+                        : unlike_sharing(arena, original, candidate,
+                                         states_by_name(arena, original, candidate, rules));
+}

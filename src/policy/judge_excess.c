@@ -87,7 +87,9 @@ static const char *const COMPOSITE[] = {
     "einsum",     "hardtanh", "norm",          "multi_head_attention_forward"};
 
 /* Guards act on values that trials seldom meet: one too few or too many hardly shows in numbers. */
-static const char *const GUARDS[] = {"clamp", "clamp_min", "clamp_max", "nan_to_num", "hardtanh"};
+static const char *const GUARDS[] = {"clamp",  "clamp_min", "clamp_max", "nan_to_num",  "hardtanh",
+                                     "nansum", "nanmean",   "nanmedian", "nanquantile", "fmax",
+                                     "fmin",   "isnan",     "isfinite",  "isinf"};
 /* Operators that a guard may be written as, or that have one inside. */
 static const char *const GUARDING[] = {"clamp",
                                        "clamp_min",
@@ -123,7 +125,20 @@ static const char *const GUARDING[] = {"clamp",
                                        "cdist",
                                        "logit",
                                        "abs",
-                                       "isnan"};
+                                       "isnan",
+                                       "isfinite",
+                                       "isinf",
+                                       "nansum",
+                                       "nanmean",
+                                       "nanmedian",
+                                       "nanquantile",
+                                       "fmax",
+                                       "fmin"};
+/* Others of GUARDS do not part from NaN so. */
+static const char *const NAN_GUARDS[] = {"nan_to_num", "nansum", "nanmean", "nanmedian", "nanquantile",
+                                         "fmax",       "fmin",   "isnan",   "isfinite",  "isinf"};
+/* What a guard may be written by, and where is for other things most often. */
+static const char *const MASKING[] = {"where", "masked_fill"};
 
 /* Taking rows out of a table. */
 static const char *const LOOKUPS[] = {"embedding",      "embedding_bag", "index_select", "gather",
@@ -431,12 +446,25 @@ static void judge_lookups(Judge *judge, const Table *original) {
                    "refactored.py looks it up");
 }
 
+/* Fewer of one guard than in the original, though others guard too, and nothing in its place. */
+static bool lacks_guard(const Judge *judge, const char *name) {
+    const Flow *there = &judge->original_flow, *here = &judge->flow;
+    const size_t masks_there = COUNT_KIN(there, NULL, MASKING), masks_here = COUNT_KIN(here, NULL, MASKING);
+    const size_t guards_there = COUNT_KIN(there, NULL, GUARDING) - masks_there;
+    const size_t guards_here = COUNT_KIN(here, NULL, GUARDING) - masks_here;
+    const size_t masks_more = masks_here > masks_there ? masks_here - masks_there : 0;
+    return count_kin(there, NULL, &name, 1) > count_kin(here, NULL, &name, 1) &&
+           (guards_there > guards_here + masks_more ||
+            (IS_ONE_OF(name, NAN_GUARDS) &&
+             COUNT_KIN(there, NULL, NAN_GUARDS) > COUNT_KIN(here, NULL, NAN_GUARDS) + masks_more));
+}
+
 static void judge_guards(Judge *judge, const Table *original, const Table *children) {
     for (size_t i = 0; i < COUNT_OF(GUARDS); i++) {
         const char *name = GUARDS[i];
         size_t there = COUNT_KIN(&judge->original_flow, NULL, GUARDING);
         size_t here = COUNT_KIN(&judge->flow, NULL, GUARDING);
-        if (table_has(original, name) && here == 0)
+        if (table_has(original, name) && (here == 0 || lacks_guard(judge, name)))
             report_missing(judge, name, there, here, "the trials meet no value that it changes");
         uintptr_t number = (uintptr_t)table_get(children, name);
         if (number == 0 || table_has(original, name) || here <= there)

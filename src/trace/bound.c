@@ -109,13 +109,26 @@ static bool keeps_values(const char *name) {
     return false;
 }
 
-int64_t trace_integer_bound(const Trace *trace, const char *input_path) {
+/* The class that a loss leaves out, of a call that takes the input for its target; `otherwise`: none. */
+static int64_t ignored_of_call(const TraceCall *call, const char *name, const bool *tracked,
+                               int64_t otherwise) {
+    enum { USUAL = -100 };
+    static const char *const losses[] = {"cross_entropy", "nll_loss"};
+    const Value *given = trace_argument(call, 4, "ignore_index");
+    if (!text_among(name, losses, COUNT_OF(losses)) ||
+        !is_tracked(tracked, trace_argument(call, 1, "target")))
+        return otherwise;
+    return given != NULL && given->kind == VALUE_INT ? given->integer : USUAL;
+}
+
+int64_t trace_integer_bound(const Trace *trace, const char *input_path, int64_t *ignored) {
     Arena *arena = arena_new();
     bool *tracked = ARENA_ARRAY(arena, bool, trace->tensor_count);
     for (size_t i = 0; i < trace->tensor_count; i++)
         tracked[i] =
             trace->tensors[i].origin == ORIGIN_INPUT && strcmp(trace->tensors[i].keys[0], input_path) == 0;
     int64_t least = 0;
+    *ignored = 0;
     for (size_t i = trace->forward_start; i < trace->call_count; i++) {
         const TraceCall *call = &trace->calls[i];
         bool uses = false;
@@ -127,6 +140,7 @@ int64_t trace_integer_bound(const Trace *trace, const char *input_path) {
         int64_t rows = rows_of_call(trace, call, name, tracked);
         if (rows > 0 && (least == 0 || rows < least))
             least = rows;
+        *ignored = ignored_of_call(call, name, tracked, *ignored);
         if (keeps_values(name) && tracked[call->uses[0].number])
             for (size_t g = 0; g < call->give_count; g++)
                 tracked[call->gives[g].number] = true;

@@ -233,8 +233,9 @@ typedef struct Dependence {
 Dependence trace_output_dependence(Arena *arena, const Trace *trace, TensorId output);
 
 /* Where an integer input, or a view, cast or copy of it, is the index into a table (embedding, index_select,
- * gather, indexing of a parameter): the number of rows of the smallest such table; 0 if there is none. */
-int64_t trace_integer_bound(const Trace *trace, const char *input_path);
+ * gather, indexing of a parameter): the number of rows of the smallest such table; 0 if there is none.
+ * `*ignored`: where it is a loss's target, the class that the loss leaves out; else 0. */
+int64_t trace_integer_bound(const Trace *trace, const char *input_path, int64_t *ignored);
 
 /* Tensors of unknown origin that a call of forward uses or an output contains. */
 typedef struct UnknownOrigin {

@@ -74,6 +74,27 @@ void step_mark_drawn(StepState *step, const Graph *original, const Graph *candid
     mark_drawn(&step->candidate_description.state, candidate);
 }
 
+/* What is frozen on one side only computes the same and learns something else (soundness 9). */
+static void tell_frozen(StepState *step) {
+    const Assignment *assignment = step->assignment;
+    for (size_t i = 0; i < assignment->candidate->count; i++) {
+        const StateEntry *ours = &assignment->candidate->items[i];
+        const Assigned *assigned = &assignment->items[i];
+        if (assigned->count == 0)
+            continue;
+        const StateEntry *theirs = &assignment->original->items[assigned->items[0].original];
+        if (theirs->gradient == ours->gradient)
+            continue;
+        step_narrow(
+            step, "soundness 9",
+            arena_printf(
+                step->arena, "forward only: %s takes gradients in the %s, %s in the %s takes none",
+                theirs->gradient ? theirs->key : ours->key, theirs->gradient ? "original" : "refactored",
+                theirs->gradient ? ours->key : theirs->key, theirs->gradient ? "refactored" : "original"));
+        return;
+    }
+}
+
 Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
     step_tell(step, "assigning weights");
     StepResult *result = step->result;
@@ -85,6 +106,7 @@ Status step_assign_weights(StepState *step, bool *go_on, Error *error) {
     result->assignment = step->assignment;
     for (size_t i = 0; i < step->assignment->assumption_count; i++)
         step_narrow(step, "policy, buffers", step->assignment->assumptions[i]);
+    tell_frozen(step);
     result->weights =
         findings_count(result->findings, SEVERITY_VIOLATION) > before ? PART_FAILED : PART_PASSED;
     step->original_weights = weights_layout_original(&step->original_description.state);

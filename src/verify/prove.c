@@ -367,6 +367,27 @@ static void unify_other_calls(StepState *step, Recordings *recordings, const Siz
     }
 }
 
+/* What numbers don't show of the recorded call: how results lie in memory, and what the original does only
+ * where data is otherwise. */
+static void tell_unproved(StepState *step, const Graph *original, const Graph *candidate,
+                          const BindingRules *rules) {
+    Arena *arena = step->arena;
+    const char *memory = graph_unlike_memory(arena, original, candidate, rules);
+    if (memory != NULL)
+        step_narrow(step, "soundness 3", arena_printf(arena, "values only: %s", memory));
+    if (original->read_count <= candidate->read_count)
+        return;
+    const GraphRead *read = &original->reads[candidate->read_count];
+    step_narrow(
+        step, "soundness 12",
+        arena_printf(arena,
+                     "where the original goes the way of the sample: it reads data in Python %zu times, "
+                     "the refactored %zu times; %s is %s%s",
+                     original->read_count, candidate->read_count, term_describe(arena, original, read->term),
+                     read->value,
+                     place_in_words(arena, place_of(&step->original.program, original->trace, read->call))));
+}
+
 static void unify_all(StepState *step, Recordings *recordings) {
     ProofResult *proof = &step->result->proof;
     const Graph *original = &recordings->graphs->original[0], *candidate = &recordings->graphs->candidate[0];
@@ -382,6 +403,7 @@ static void unify_all(StepState *step, Recordings *recordings) {
     tell_conditions(step, original);
     if (!found.proved) {
         tell_difference(step, original, candidate, &found.difference);
+        tell_unproved(step, original, candidate, &rules);
         return;
     }
     proof->proved = true;

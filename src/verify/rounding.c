@@ -26,7 +26,8 @@ bool trial_only_numbers_differ(const Trial *trial) {
 }
 
 /* Rounding is not meaning (soundness 18): in float64 a difference of rounding shrinks with the unit roundoff,
- * one of meaning stays. It must shrink a thousandfold; from float32 to float64 rounding shrinks by 2^29. */
+ * one of meaning stays. It must shrink a thousandfold; from float32 to float64 rounding shrinks by 2^29. And
+ * the outputs must then agree: memory that nobody wrote holds other numbers in every run. */
 typedef enum Wide { WIDE_UNKNOWN, WIDE_ROUNDING, WIDE_MEANING, WIDE_OTHER } Wide;
 
 /* Has it the sample's own sizes, of which the step's recordings are? */
@@ -85,10 +86,13 @@ static Status run_wide(StepState *step, const PairRequest *request, double diffe
         compare_outputs(step->arena, &pair.original, &pair.candidate, (Tolerance){0, 0}, step->processors,
                         &trial.outputs, &trial.output_count, findings_new(step->arena));
         double shrunk = trial_largest_difference(&trial);
+        const bool agrees =
+            compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
+                            step->processors, &trial.outputs, &trial.output_count, findings_new(step->arena));
         if (trial_only_numbers_differ(&trial) && isfinite(shrunk) && isfinite(difference))
-            *wide_says = shrunk * SHRINKS <= difference ? WIDE_ROUNDING
-                         : shrunk * STAYS >= difference ? WIDE_MEANING
-                                                        : WIDE_UNKNOWN;
+            *wide_says = shrunk * SHRINKS <= difference && agrees ? WIDE_ROUNDING
+                         : shrunk * STAYS >= difference           ? WIDE_MEANING
+                                                                  : WIDE_UNKNOWN;
     }
     pair_close(&pair);
     return status;

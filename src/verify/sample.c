@@ -34,7 +34,8 @@ static void find_bounds(StepState *step, const Value *args, const Value *kwargs,
     for (size_t i = 0; i < sample.list.count && i < traced.list.count; i++) {
         const TraceTensor *tensor = &trace->tensors[traced.list.items[i].number];
         if (tensor->origin == ORIGIN_INPUT)
-            inputs[sample.list.items[i].number].high = trace_integer_bound(trace, tensor->keys[0]) - 1;
+            inputs[sample.list.items[i].number].high =
+                trace_integer_bound(trace, tensor->keys[0], &inputs[sample.list.items[i].number].ignored) - 1;
     }
 }
 
@@ -105,7 +106,7 @@ static bool reads_unchecked(const Trace *trace) {
 
 static bool is_loose(const InputTensor *input) {
     const DtypeKind kind = dtype_info(input->tensor.dtype)->kind;
-    return (kind == KIND_INT || kind == KIND_UINT) && input->low > input->high &&
+    return (kind == KIND_INT || kind == KIND_UINT) && (input->low > input->high || input->ignored < 0) &&
            input->tensor.element_count > 0;
 }
 

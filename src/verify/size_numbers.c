@@ -156,8 +156,31 @@ static void add_numbers(SizeNumbers *all, const Numbers *ours, const Numbers *th
     }
 }
 
+/* x.squeeze(): every size is held against one. */
+static bool take_squeeze(const Node *node, void *context) {
+    const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
+    if (is_aside(node))
+        return false;
+    if (func == NULL || func->kind != NODE_Attribute || !text_equal(node_text(func, FIELD_attr), "squeeze"))
+        return true;
+    const Node *of = node_child(func, FIELD_value);
+    const bool is_function =
+        of != NULL && of->kind == NODE_Name && text_equal(node_text(of, FIELD_id), "torch");
+    if (node_list(node, FIELD_args)->count == is_function && node_list(node, FIELD_keywords)->count == 0)
+        *(bool *)context = true;
+    return true;
+}
+
+static bool squeezes_all(const Program *program) {
+    bool found = false;
+    for (size_t i = 0; i < program->count; i++)
+        node_walk(program->items[i]->tree.module, take_squeeze, &found);
+    return found;
+}
+
 SizeNumbers sizes_to_try(const StepState *step) {
-    SizeNumbers numbers = {0};
+    SizeNumbers numbers = {.one = squeezes_all(&step->original.program) ||
+                                  squeezes_all(&step->candidate.program)};
     const Numbers theirs = numbers_of(step->arena, &step->original.program),
                   ours = numbers_of(step->arena, &step->candidate.program);
     add_numbers(&numbers, &ours, &theirs);

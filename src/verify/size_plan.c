@@ -349,6 +349,8 @@ SizePlan size_plan(const StepState *step, const json_t *sample) {
     add_to_all(&planner, ROUND_LARGE, 0, true);
     add_to_all(&planner, ROUND_MORE, 0, true);
     add_to_all(&planner, ROUND_TWICE, 0, true);
+    if (numbers.one)
+        add_to_all(&planner, ROUND_NUMBER, 1, true);
     for (size_t i = 0; i < numbers.count; i++) {
         for (int64_t number = numbers.items[i] - 1; number <= numbers.items[i] + 1; number++)
             add_to_all(&planner, ROUND_NUMBER, number, number >= numbers.items[i]);

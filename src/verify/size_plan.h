@@ -15,6 +15,7 @@ enum { MOST_SIZE_NUMBERS = 6 };
 typedef struct SizeNumbers {
     int64_t items[MOST_SIZE_NUMBERS];
     size_t count, left_out; /* there are more than can be tried */
+    bool one;               /* a side takes another way for any size of one: squeeze() */
 } SizeNumbers;
 SizeNumbers sizes_to_try(const StepState *step);
 

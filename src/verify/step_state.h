@@ -55,6 +55,11 @@ struct StepState {
     Graph original_graph, candidate_graph;
 };
 
+/* ---- constants.c --------------------------------------------------------------------------- */
+/* The two recordings have another constant in operators of one name, another number that keeps something from
+ * zero, or casts to integers that the original nowhere has (soundness 14). */
+bool recorded_difference(const StepState *step, Diagnosis *diagnosis);
+
 double seconds_now(void);
 bool program_defines(const Program *program, const char *name); /* a function, at the top of its first file */
 void step_tell(const StepState *step, const char *what);
@@ -96,8 +101,8 @@ void step_mark_drawn(StepState *step, const Graph *original, const Graph *candid
 MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
 /* Changes the weights that both sides get from now on. There is one copy of them before and after. */
 MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Error *error);
-/* A sealed copy of the sample's inputs with other numbers. The traces, if there are, say how large integers
- * may be. */
+/* A sealed copy of the sample's inputs with other numbers; NULL: there are none of that kind. The traces, if
+ * there are, say how large integers may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
                                MemoryFile **file, Error *error);
 /* Which of the sample's tensors are integers that index no table, as far as the trace tells. */

@@ -337,6 +337,8 @@ static Status run_with_inputs(Trials *trials, const json_t *sample, TrialKind ki
     if (sample_perturb(step, sample, inputs, step->result->perturb_seed + nth, &request.inputs, error) !=
         STATUS_OK)
         return STATUS_ERROR;
+    if (request.inputs == NULL)
+        return STATUS_OK;
     Pair pair;
     Status status = run_trial(trials, &request, kind, &pair, error);
     if (status == STATUS_OK)
@@ -413,9 +415,11 @@ static void judge_finite(Trials *trials) {
 static void judge_constants(Trials *trials) {
     StepState *step = trials->step;
     Diagnosis found;
-    if (step->has_traces && !table_has(trials->reported, "different") &&
-        definite_difference(step->arena, &step->original.program, &step->original_trace,
-                            &step->candidate.program, &step->candidate_trace, step->assignment, &found))
+    if (!step->has_traces || table_has(trials->reported, "different"))
+        return;
+    if (definite_difference(step->arena, &step->original.program, &step->original_trace,
+                            &step->candidate.program, &step->candidate_trace, step->assignment, &found) ||
+        (!step->result->proof.proved && recorded_difference(step, &found)))
         step_violation(step, found.rule, found.place, found.what);
 }
 

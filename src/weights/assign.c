@@ -385,6 +385,46 @@ static void assign_by_suffix(Assigning *assigning) {
         pair_group(assigning, groups->items[i].value);
 }
 
+/* ---- What no checkpoint fills ------------------------------------------------------------- */
+static bool is_in_state_dict(const StateDict *dict, const StateEntry *entry) {
+    bool persistent = entry->persistent;
+    for (size_t next = entry->next_tied; next != SIZE_MAX && !persistent; next = dict->items[next].next_tied)
+        persistent = dict->items[next].persistent;
+    return persistent;
+}
+
+/* State that a checkpoint of the original has, in a buffer that no state dict of the candidate has: right
+ * only as long as it is what construction makes. */
+static void check_unloadable(Assigning *assigning) {
+    const Assignment *out = assigning->out;
+    for (size_t i = 0; i < out->candidate->count; i++) {
+        const StateEntry *candidate = &out->candidate->items[i];
+        const Assigned *assigned = &out->items[i];
+        if (!is_first(out->candidate, i) || is_in_state_dict(out->candidate, candidate) ||
+            assigned->count == 0)
+            continue;
+        const StateEntry *original = &out->original->items[assigned->items[0].original];
+        if (!is_in_state_dict(out->original, original) || !out->original->items[original->tie].is_state)
+            continue;
+        if (assigned->items[0].kind == PIECE_WHOLE && original->kind == STATE_BUFFER &&
+            same_kind_of_tensor(original, candidate) && same_bytes(&original->tensor, &candidate->tensor)) {
+            assume(assigning,
+                   arena_printf(assigning->arena,
+                                "%s keeps its value from construction; it is in no state dict, and the "
+                                "original's %s is",
+                                candidate->key, original->key));
+            continue;
+        }
+        Finding *finding = findings_add(
+            assigning->findings, &WEIGHTS_RULES[WEIGHTS_UNMAPPED_ORIGINAL], SEVERITY_VIOLATION, (Place){0},
+            "\"%s\" is in the original's state dict, and \"%s\" is not in the refactored model's "
+            "(persistent=False): no checkpoint gets there",
+            original->key, candidate->key);
+        finding->where = candidate->key;
+        finding->instead = "register the buffer as the original does";
+    }
+}
+
 /* ---- All of it ---------------------------------------------------------------------------- */
 static void copy_to_tied_keys(Assigning *assigning) {
     Assignment *out = assigning->out;
@@ -421,5 +461,6 @@ void weights_assign(Arena *arena, const StateDict *original, const StateDict *ca
     }
     check_original_ties(&assigning);
     assign_by_suffix(&assigning);
+    check_unloadable(&assigning);
     copy_to_tied_keys(&assigning);
 }

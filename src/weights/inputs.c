@@ -177,11 +177,28 @@ static void widen_integers(const InputTensor *input, uint8_t *target, InputKind 
     }
 }
 
+/* A loss's target: the class that the loss leaves out is at one place at least, whatever is drawn. */
+static void leave_out_targets(const InputTensor *input, uint8_t *target, uint64_t seed) {
+    enum { ONE_OF = 6 };
+    const TensorView *view = &input->tensor;
+    const int64_t first = view->element_count > 1 ? (int64_t)(seed & 1) : 0;
+    for (int64_t i = 0; i < view->element_count; i++) {
+        const size_t place =
+            (size_t)((const uint8_t *)tensor_at_linear(view, i) - (const uint8_t *)view->data);
+        const bool drawn = noise_bits(seed, view->storage_at, place) % ONE_OF == 0;
+        if (i == first || (i > 1 && drawn))
+            element_write(view->dtype, target + view->storage_at + place,
+                          (Element){.integer = input->ignored, .natural = (uint64_t)input->ignored});
+    }
+}
+
 static void perturb_integers(const InputTensor *input, uint8_t *target, InputKind kind, uint64_t seed) {
     const TensorView *view = &input->tensor;
     if (is_of_integers(kind)) {
         if (input->low > input->high)
             widen_integers(input, target, kind, seed);
+        else if (input->ignored < 0 && !input->kept)
+            leave_out_targets(input, target, seed);
         return;
     }
     Bounds bounds = integer_bounds(input);

@@ -111,6 +111,7 @@ static Status decode_entry(Arena *arena, const json_t *json, Bytes file, bool ma
     if (!text_equal(kind, "parameter") && !text_equal(kind, "buffer"))
         return error_set(error, where, "", "the kind of a state entry is \"%s\"", kind);
     entry->kind = text_equal(kind, "parameter") ? STATE_PARAMETER : STATE_BUFFER;
+    entry->gradient = json_is_true(json_object_get(json, "gradient"));
     entry->owner = (int)owner;
     const char *place = arena_printf(arena, "%s: %s", where, entry->key);
     const json_t *tensor = json_object_get(json, "tensor");

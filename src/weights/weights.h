@@ -11,6 +11,7 @@ typedef enum StateKind { STATE_PARAMETER, STATE_BUFFER } StateKind;
 typedef struct StateEntry {
     const char *key;
     StateKind kind;
+    bool gradient;   /* it requires one, once it is constructed */
     bool persistent; /* in the state dict; a parameter always is */
     TensorView tensor;
     bool unwritten;      /* a parameter whose initial value was not computed: no element may be read */
@@ -185,6 +186,7 @@ typedef struct InputTensor {
     TensorView tensor;
     int64_t low, high; /* integers: the values that it may take, inclusive; low > high: those of the sample */
     bool kept;         /* by the kinds of integers: it stays as it is */
+    int64_t ignored;   /* of a loss's target: the class that it leaves out; 0: there is none */
 } InputTensor;
 
 /* Copies the inputs file `source` to `target` (as large) and perturbs the tensors: floats by `kind`, integers

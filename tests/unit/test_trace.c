@@ -180,8 +180,9 @@ static void a_trace_is_decoded(void **state) {
     assert_false(trace_reads(&trace, "no such key"));
     assert_true(trace.live_calls[5]);
     assert_false(trace.live_calls[6]);
-    assert_int_equal(trace_integer_bound(&trace, "ids"), 7);
-    assert_int_equal(trace_integer_bound(&trace, "x"), 0);
+    int64_t ignored;
+    assert_int_equal(trace_integer_bound(&trace, "ids", &ignored), 7);
+    assert_int_equal(trace_integer_bound(&trace, "x", &ignored), 0);
     Dependence dependence = trace_output_dependence(arena, &trace, (TensorId){7});
     assert_int_equal(dependence.inputs->count, 2);
     assert_true(table_has(dependence.parameters, "emb.weight"));
@@ -366,7 +367,7 @@ static void mutated_traces_never_crash(void **state) {
             trace_print(&trace, NULL, 0, &text);
             UnknownOrigin *unknown;
             trace_unknown_origins(arena, &trace, &unknown);
-            trace_integer_bound(&trace, "ids");
+            trace_integer_bound(&trace, "ids", &(int64_t){0});
             for (uint32_t t = 0; t < trace.tensor_count; t++)
                 trace_output_dependence(arena, &trace, (TensorId){t});
         } else {

@@ -351,7 +351,7 @@ static TensorView input_of(World *world, Dtype dtype, size_t rank, const int64_t
 }
 
 static void perturb_input(World *world, TensorView view, int64_t low, int64_t high, InputKind kind) {
-    const InputTensor input = {view, low, high, false};
+    const InputTensor input = {.tensor = view, .low = low, .high = high};
     inputs_perturb(&input, 1, (Bytes){world->file, FILE_SIZE}, world->candidate_file, kind, 11);
 }
 
