@@ -37,6 +37,7 @@ const char *trial_kind_name(TrialKind kind) {
                                         [TRIAL_SMALL_INPUTS] = "small inputs",
                                         [TRIAL_LARGE_INPUTS] = "large inputs",
                                         [TRIAL_EQUAL_INPUTS] = "equal inputs",
+                                        [TRIAL_LEFT_OUT_TARGETS] = "targets that the loss leaves out",
                                         [TRIAL_WIDER_INTEGERS] = "integers past the sample's",
                                         [TRIAL_OTHER_BATCH] = "another batch size",
                                         [TRIAL_OTHER_LENGTH] = "another length",

@@ -106,23 +106,27 @@ static bool reads_unchecked(const Trace *trace) {
 
 static bool is_loose(const InputTensor *input) {
     const DtypeKind kind = dtype_info(input->tensor.dtype)->kind;
-    return (kind == KIND_INT || kind == KIND_UINT) && (input->low > input->high || input->ignored < 0) &&
+    return (kind == KIND_INT || kind == KIND_UINT) && input->low > input->high &&
            input->tensor.element_count > 0;
 }
 
-Status sample_loose(StepState *step, const json_t *trial, size_t **loose, size_t *loose_count, Error *error) {
+Status sample_loose(StepState *step, const json_t *trial, size_t **loose, size_t *loose_count, bool *targets,
+                    Error *error) {
     Bytes bytes;
     InputTensor *inputs;
     size_t count;
     *loose_count = 0;
+    *targets = false;
     if (!step->has_traces || reads_unchecked(&step->original_trace))
         return STATUS_OK;
     if (read_inputs(step, trial, &bytes, &inputs, &count, error) != STATUS_OK)
         return STATUS_ERROR;
     *loose = ARENA_ARRAY(step->arena, size_t, count + 1);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (is_loose(&inputs[i]))
             (*loose)[(*loose_count)++] = i;
+        *targets = *targets || (inputs[i].ignored < 0 && inputs[i].tensor.element_count > 0);
+    }
     return STATUS_OK;
 }
 

@@ -101,13 +101,14 @@ void step_mark_drawn(StepState *step, const Graph *original, const Graph *candid
 MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
 /* Changes the weights that both sides get from now on. There is one copy of them before and after. */
 MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Error *error);
-/* A sealed copy of the sample's inputs with other numbers; NULL: there are none of that kind. The traces, if
- * there are, say how large integers may be. */
+/* A sealed copy of the sample's inputs with other numbers. The traces, if there are, say how large integers
+ * may be. */
 MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
                                MemoryFile **file, Error *error);
-/* Which of the sample's tensors are integers that index no table, as far as the trace tells. */
+/* Which of the sample's tensors are integers that index no table, as far as the trace tells; `*targets`: some
+ * are a loss's targets, of which it leaves out a class. */
 MUST_USE Status sample_loose(StepState *step, const json_t *sample, size_t **loose, size_t *count,
-                             Error *error);
+                             bool *targets, Error *error);
 /* As sample_perturb, of the kinds of integers: in all of these, or `only` in one of the sample's tensors. */
 MUST_USE Status sample_widen(StepState *step, const json_t *sample, InputKind kind, size_t only,
                              uint64_t seed, MemoryFile **file, Error *error);

@@ -337,8 +337,6 @@ static Status run_with_inputs(Trials *trials, const json_t *sample, TrialKind ki
     if (sample_perturb(step, sample, inputs, step->result->perturb_seed + nth, &request.inputs, error) !=
         STATUS_OK)
         return STATUS_ERROR;
-    if (request.inputs == NULL)
-        return STATUS_OK;
     Pair pair;
     Status status = run_trial(trials, &request, kind, &pair, error);
     if (status == STATUS_OK)

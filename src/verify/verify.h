@@ -69,7 +69,8 @@ typedef enum TrialKind {
     TRIAL_PERTURBED_BOTH,
     TRIAL_SMALL_INPUTS, /* 1e-4 of the sample: where an eps shows */
     TRIAL_LARGE_INPUTS,
-    TRIAL_EQUAL_INPUTS,   /* many elements are equal, or zero */
+    TRIAL_EQUAL_INPUTS,     /* many elements are equal, or zero */
+    TRIAL_LEFT_OUT_TARGETS, /* a loss's targets, some of the class that it leaves out */
     TRIAL_WIDER_INTEGERS, /* integers that index no table: past the sample's, where the original accepts it */
     TRIAL_OTHER_BATCH,    /* one less along the first dimension of every input */
     TRIAL_OTHER_LENGTH,   /* one less along the second */

@@ -14,6 +14,7 @@ static const char *const INPUT_KIND_NAMES[INPUT_KIND_COUNT] = {
     [INPUT_INTEGERS_FAR] = "integers far",
     [INPUT_INTEGERS_NEAR] = "integers near",
     [INPUT_INTEGERS_ABOVE] = "integers above",
+    [INPUT_LEFT_OUT_TARGETS] = "left-out targets",
 };
 
 const char *input_kind_name(InputKind kind) {
@@ -129,7 +130,8 @@ static bool is_ones(const InputTensor *input, Bounds bounds) {
 }
 
 static bool is_of_integers(InputKind kind) {
-    return kind == INPUT_INTEGERS_FAR || kind == INPUT_INTEGERS_NEAR || kind == INPUT_INTEGERS_ABOVE;
+    return kind == INPUT_LEFT_OUT_TARGETS || kind == INPUT_INTEGERS_FAR || kind == INPUT_INTEGERS_NEAR ||
+           kind == INPUT_INTEGERS_ABOVE;
 }
 
 /* What is asked of integers is mostly asked of small ones (m > 0, m == 1), at zero, and at the ends of what
@@ -194,13 +196,12 @@ static void leave_out_targets(const InputTensor *input, uint8_t *target, uint64_
 
 static void perturb_integers(const InputTensor *input, uint8_t *target, InputKind kind, uint64_t seed) {
     const TensorView *view = &input->tensor;
-    if (is_of_integers(kind)) {
-        if (input->low > input->high)
-            widen_integers(input, target, kind, seed);
-        else if (input->ignored < 0 && !input->kept)
-            leave_out_targets(input, target, seed);
+    if (kind == INPUT_LEFT_OUT_TARGETS && input->ignored < 0)
+        leave_out_targets(input, target, seed);
+    else if (kind != INPUT_LEFT_OUT_TARGETS && is_of_integers(kind) && input->low > input->high)
+        widen_integers(input, target, kind, seed);
+    if (is_of_integers(kind))
         return;
-    }
     Bounds bounds = integer_bounds(input);
     const bool opens = (kind == INPUT_SMALL || kind == INPUT_LARGE) && is_ones(input, bounds);
     bounds.low -= opens;
