@@ -7,8 +7,9 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 import torch
 
+from .state import OWN
+
 REGISTERED = ("_parameters", "_buffers", "_modules")
-OWN = frozenset(vars(torch.nn.Module()))  # hooks and the like, which are torch's
 DEEPEST, MOST_ITEMS = 8, 10_000
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
 

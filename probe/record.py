@@ -104,6 +104,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     trace: Optional[Dict[str, Any]] = None
     lengths = Lengths(work["trials"][0])
     leftovers = Leftovers(model)
+    forward = forward_arguments(model)
     for trial in work["trials"]:
         if is_needless(trial, sections):
             continue
@@ -115,7 +116,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
             if lengths.expected(trial, sections[0]["end"]) > most:
                 continue  # a loop over time steps, for one
             recorder.most_events = min(MOST_TOGETHER, before + most)
-        section, report = record_call(loaded, tracer, recorder, leftovers, work, trial, files.get("inputs"), not sections)
+        section, report = record_call(loaded, tracer, recorder, leftovers, work, trial, files.get("inputs"), forward, not sections)
         sections.append(section)
         if section["raised"] is None:
             lengths.note(trial, section["end"] - before)
@@ -124,7 +125,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
             "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init,
-            "forward": {"arguments": forward_arguments(model)}, "random_construction": loaded.initial_values_matter,
+            "forward": {"arguments": forward}, "random_construction": loaded.initial_values_matter,
             "construct_seconds": loaded.seconds, **described, **constructions(loaded),
             "trials": compared_trials(loaded) if work["compare_inputs"] else []}
 
@@ -189,7 +190,8 @@ def make_recorder(tracer: Tracer, symbolic: bool, device: str = "cpu") -> Record
 
 
 def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, leftovers: Leftovers, work: Dict[str, Any],
-                trial: Dict[str, Any], descriptor: Optional[int], first: bool) -> Tuple[Dict[str, Any], Optional[Dict[str, Any]]]:
+                trial: Dict[str, Any], descriptor: Optional[int], forward: List[Dict[str, Any]],
+                first: bool) -> Tuple[Dict[str, Any], Optional[Dict[str, Any]]]:
     """One call of forward. The first must not fail, and is traced; the others go by what the first has left."""
     model = loaded.model
     tensors = input_tensors(trial["tensors"], descriptor, work["symbolic"], work["device"])
@@ -197,7 +199,7 @@ def record_call(loaded: Loaded, tracer: Tracer, recorder: Recorder, leftovers: L
     loaded.seed(work["seed"])
     model.train(trial["mode"] == "train")
     kept = Kept(model)
-    name_ends(tracer if first else None, recorder, model, arguments, keywords)
+    name_ends(tracer if first else None, recorder, model, arguments, keywords, forward)
     if not first:
         recorder.calls = no_call
         tracer.passing = True
@@ -253,8 +255,8 @@ def shape_only(located: Dict[str, Any]) -> torch.Tensor:
 
 
 def name_ends(trace: Optional[Tracer], recorder: Recorder, model: torch.nn.Module, arguments: List[Any],
-              keywords: Dict[str, Any]) -> None:
-    """Tells where the tensors that forward begins with come from."""
+              keywords: Dict[str, Any], forward: Optional[List[Dict[str, Any]]] = None) -> None:
+    """Tells where the tensors that forward begins with come from. `forward`: its arguments, where they are known."""
     recorder.begin_forward()
     if trace is not None:
         trace.set_root(model)
@@ -269,7 +271,7 @@ def name_ends(trace: Optional[Tracer], recorder: Recorder, model: torch.nn.Modul
             states.add(identity)
     for identity, (tensor, kind, names) in keys.items():
         recorder.name_state(tensor, kind, names, identity not in states)
-    names = argument_names(arguments, keywords, forward_arguments(model))
+    names = argument_names(arguments, keywords, forward_arguments(model) if forward is None else forward)
     for name, value in zip(names, list(arguments) + list(keywords.values())):
         for path, tensor in state.tensors_in(value, name, 8):
             if trace is not None:

@@ -11,6 +11,7 @@ from .memory import Located, TensorReader, storage_key
 from .registry import FileRegistry
 
 DEEPEST_CONTAINER = 4
+OWN = frozenset(vars(torch.nn.Module()))  # attributes of every module: hooks and the like, which are torch's
 
 
 class Entry(NamedTuple):
@@ -77,9 +78,11 @@ def attributes(model: torch.nn.Module) -> List[Attribute]:
 
 def kept_tensors(module: torch.nn.Module) -> Iterator[Tuple[str, torch.Tensor]]:
     for name, value in vars(module).items():
+        if name in OWN:
+            continue
         if isinstance(value, torch.Tensor):
             yield name, value
-        elif isinstance(value, (list, tuple, dict)) and len(value) and name not in ("_parameters", "_buffers", "_modules"):
+        elif isinstance(value, (list, tuple, dict)) and len(value):
             for path, tensor in tensors_in(value, name, DEEPEST_CONTAINER):
                 yield path, tensor
 
