@@ -475,13 +475,42 @@ static void judge_guards(Judge *judge, const Table *original, const Table *child
     }
 }
 
-/* torch.full((), 1e30): in a child too, whose values count as data. */
-static bool is_created(const Flow *flow, size_t before, TensorId tensor) {
-    for (size_t i = before; i-- > 0;)
-        for (size_t g = 0; g < flow->trace->calls[i].give_count; g++)
-            if (flow->trace->calls[i].gives[g].number == tensor.number)
-                return flow->classes[i] == OPERATOR_CREATION;
+/* torch.full((), 1e30), torch.ones(4, 4).tril(): in a child too, whose values count as data. Nothing is
+ * written to it before the call `before` but the like. */
+enum { DEEPEST_CONSTANT = 6, MOST_LOOKED_AT = 10000 };
+static bool is_constant(const Flow *flow, size_t before, TensorId tensor, int depth);
+
+static bool takes_constants(const Flow *flow, size_t index, StorageId itself, int depth) {
+    const TraceCall *call = &flow->trace->calls[index];
+    for (size_t u = 0; u < call->use_count; u++)
+        if (flow->trace->tensors[call->uses[u].number].storage.number != itself.number &&
+            !is_constant(flow, index, call->uses[u], depth))
+            return false;
+    return true;
+}
+
+static bool is_written_with_data(const Flow *flow, size_t from, size_t before, StorageId storage, int depth) {
+    if (before - from > MOST_LOOKED_AT)
+        return true; /* it may be */
+    for (size_t i = from; i < before; i++) {
+        const TraceCall *call = &flow->trace->calls[i];
+        for (size_t w = 0; w < call->written_count; w++)
+            if (flow->trace->tensors[call->written[w].number].storage.number == storage.number &&
+                (flow->classes[i] == OPERATOR_RANDOM || !takes_constants(flow, i, storage, depth)))
+                return true;
+    }
     return false;
+}
+
+static bool is_constant(const Flow *flow, size_t before, TensorId tensor, int depth) {
+    const TraceTensor *made = &flow->trace->tensors[tensor.number];
+    if (depth == 0 || made->origin != ORIGIN_CALL || made->made_by >= before)
+        return false;
+    const TraceCall *maker = &flow->trace->calls[made->made_by];
+    const bool made_of_them = flow->classes[made->made_by] != OPERATOR_RANDOM && maker->use_count > 0 &&
+                              takes_constants(flow, made->made_by, (StorageId){UINT32_MAX}, depth - 1);
+    return (flow->classes[made->made_by] == OPERATOR_CREATION || made_of_them) &&
+           !is_written_with_data(flow, made->made_by + 1, before, made->storage, depth - 1);
 }
 
 /* Floating data held against a constant or itself: x < 1e30, x != x, x.isnan(). */
@@ -494,7 +523,8 @@ static bool compares_with_constant(const Flow *flow, size_t index) {
     size_t data = 0;
     bool floating = false, itself = false;
     for (size_t u = 0; u < call->use_count; u++) {
-        data += (flow_marks(flow, call->uses[u]) & DATA) != 0 && !is_created(flow, index, call->uses[u]);
+        data += (flow_marks(flow, call->uses[u]) & DATA) != 0 &&
+                !is_constant(flow, index, call->uses[u], DEEPEST_CONSTANT);
         floating = floating || flow->trace->tensors[call->uses[u].number].floating;
         itself = itself || (u > 0 && call->uses[u].number == call->uses[0].number);
     }
