@@ -21,7 +21,7 @@ struct Recall {
 
 Recall *recall_new(Arena *arena) {
     Recall *recall = ARENA_NEW(arena, Recall);
-    *recall = (Recall){.arena = arena};
+    *recall = (Recall){.arena = arena_new_within(arena)};
     return recall;
 }
 

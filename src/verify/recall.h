@@ -6,7 +6,7 @@
 
 #include "runs.h"
 
-/* For one thread at a time. */
+/* For one thread at a time, whatever others do with `arena`. */
 Recall *recall_new(Arena *arena);
 void recall_close(Recall *recall); /* closes the memory files; NULL does nothing */
 
