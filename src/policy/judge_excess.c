@@ -475,15 +475,16 @@ static void judge_guards(Judge *judge, const Table *original, const Table *child
     }
 }
 
-/* torch.full((), 1e30), torch.ones(4, 4).tril(): in a child too, whose values count as data. Nothing is
- * written to it before the call `before` but the like. */
+/* torch.full((), 1e30), torch.ones(4, 4).tril(): in a child too, whose values count as data. Not
+ * torch.tensor(x). Nothing is written to it before the call `before` but the like. */
 enum { DEEPEST_CONSTANT = 6, MOST_LOOKED_AT = 10000 };
 static bool is_constant(const Flow *flow, size_t before, TensorId tensor, int depth);
 
 static bool takes_constants(const Flow *flow, size_t index, StorageId itself, int depth) {
     const TraceCall *call = &flow->trace->calls[index];
     for (size_t u = 0; u < call->use_count; u++)
-        if (flow->trace->tensors[call->uses[u].number].storage.number != itself.number &&
+        if (!trace_use_is_metadata(flow->trace, call, u) &&
+            flow->trace->tensors[call->uses[u].number].storage.number != itself.number &&
             !is_constant(flow, index, call->uses[u], depth))
             return false;
     return true;
@@ -506,10 +507,10 @@ static bool is_constant(const Flow *flow, size_t before, TensorId tensor, int de
     const TraceTensor *made = &flow->trace->tensors[tensor.number];
     if (depth == 0 || made->origin != ORIGIN_CALL || made->made_by >= before)
         return false;
-    const TraceCall *maker = &flow->trace->calls[made->made_by];
-    const bool made_of_them = flow->classes[made->made_by] != OPERATOR_RANDOM && maker->use_count > 0 &&
-                              takes_constants(flow, made->made_by, (StorageId){UINT32_MAX}, depth - 1);
-    return (flow->classes[made->made_by] == OPERATOR_CREATION || made_of_them) &&
+    const OperatorClass class = flow->classes[made->made_by];
+    const bool may_be = class == OPERATOR_CREATION ||
+                        (class != OPERATOR_RANDOM && flow->trace->calls[made->made_by].use_count > 0);
+    return may_be && takes_constants(flow, made->made_by, (StorageId){UINT32_MAX}, depth - 1) &&
            !is_written_with_data(flow, made->made_by + 1, before, made->storage, depth - 1);
 }
 
