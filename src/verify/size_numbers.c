@@ -47,11 +47,24 @@ static double constant_number(const Node *node) {
     }
 }
 
-static bool take_number(const Node *node, void *context) {
-    Numbers *numbers = context;
-    const double value = constant_number(node);
+static void add_number(Numbers *numbers, double value) {
     if (value >= 2 && value <= largest_exact && value == floor(value) && !has_number(numbers, (int64_t)value))
         *(int64_t *)ARENA_PUSH(numbers->arena, numbers) = (int64_t)value;
+}
+
+/* 1000 of n * 0.001; NaN: it is no such product. */
+static double reciprocal_factor(const Node *node) {
+    const Node *op = node->kind == NODE_BinOp ? node_child(node, FIELD_op) : NULL;
+    if (op == NULL || op->kind != NODE_Mult)
+        return NAN;
+    const Node *left = node_child(node, FIELD_left), *right = node_child(node, FIELD_right);
+    const double factor = left == NULL ? NAN : constant_number(left);
+    return round(1 / (isnan(factor) && right != NULL ? constant_number(right) : factor));
+}
+
+static bool take_number(const Node *node, void *context) {
+    const double value = constant_number(node);
+    add_number(context, isnan(value) ? reciprocal_factor(node) : value);
     return isnan(value);
 }
 
