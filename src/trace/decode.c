@@ -361,6 +361,7 @@ static Status decode_call(const Decoder *decoder, const json_t *json, size_t ind
 /* A tensor can't be used before the call that made it. Also finds the call that made each buffer. */
 static Status check_order(const Decoder *decoder) {
     Trace *trace = decoder->trace;
+    bool *shown = ARENA_ARRAY(decoder->arena, bool, trace->tensor_count + 1); /* by the call that made it */
     trace->forward_start = trace->call_count;
     for (size_t i = 0; i < trace->call_count; i++) {
         const TraceCall *call = &trace->calls[i];
@@ -376,17 +377,12 @@ static Status check_order(const Decoder *decoder) {
             if (tensor->made_by == SIZE_MAX && tensor->origin != ORIGIN_INPUT &&
                 tensor->origin != ORIGIN_UNKNOWN)
                 tensor->made_by = i;
+            shown[call->gives[g].number] |= tensor->made_by == i;
         }
     }
     for (size_t i = 0; i < trace->tensor_count; i++) {
         TraceTensor *tensor = &trace->tensors[i];
-        if (tensor->origin != ORIGIN_CALL)
-            continue;
-        const TraceCall *call = &trace->calls[tensor->made_by];
-        bool given = false;
-        for (size_t g = 0; g < call->give_count && !given; g++)
-            given = call->gives[g].number == i;
-        if (!given) { /* it says so, but no call shows it: used, it is a finding */
+        if (tensor->origin == ORIGIN_CALL && !shown[i]) { /* it says so: used, it is a finding */
             tensor->origin = ORIGIN_UNKNOWN;
             tensor->made_by = SIZE_MAX;
         }

@@ -1,6 +1,6 @@
 # Sourced by the end-to-end tests in bash: expectations, and their count.
 # SHARE=K/N in the environment: only the Kth of every N cases; the others are counted as skipped.
-passed=0 failed=0 skipped=0 case_number=0
+passed=0 failed=0 skipped=0 case_number=0 last_report=${EPOCHREALTIME/./}
 
 # Whether the next case is ours.
 mine() {
@@ -12,13 +12,15 @@ mine() {
 
 # report NAME STATUS [OUTPUT]: a case is good if STATUS is 0
 report() {
+    local now=${EPOCHREALTIME/./}
     if [ "$2" = 0 ]; then
         passed=$((passed + 1))
-        echo "ok      $1"
+        printf 'ok      %s, %d.%d s\n' "$1" $(((now - last_report) / 1000000)) $(((now - last_report) / 100000 % 10))
     else
         failed=$((failed + 1))
         printf 'FAILED  %s\n%s\n' "$1" "${3:-}"
     fi
+    last_report=$now
 }
 
 # expect NAME STATUS TEXT COMMAND...: the exit status, and TEXT in what it prints. Later cases must not need what COMMAND does.
