@@ -86,74 +86,14 @@ static const char *const COMPOSITE[] = {
     "mish",       "clamp",    "std",           "cross_entropy",
     "einsum",     "hardtanh", "norm",          "multi_head_attention_forward"};
 
-/* Guards act on values that trials seldom meet: one too few or too many hardly shows in numbers. */
-static const char *const GUARDS[] = {"clamp",  "clamp_min", "clamp_max", "nan_to_num",  "hardtanh",
-                                     "nansum", "nanmean",   "nanmedian", "nanquantile", "fmax",
-                                     "fmin",   "isnan",     "isfinite",  "isinf"};
-/* Operators that a guard may be written as, or that have one inside. */
-static const char *const GUARDING[] = {"clamp",
-                                       "clamp_min",
-                                       "clamp_max",
-                                       "nan_to_num",
-                                       "hardtanh",
-                                       "relu",
-                                       "relu6",
-                                       "maximum",
-                                       "minimum",
-                                       "max",
-                                       "min",
-                                       "threshold",
-                                       "where",
-                                       "hardsigmoid",
-                                       "hardswish",
-                                       "normalize",
-                                       "cosine_similarity",
-                                       "softplus",
-                                       "binary_cross_entropy",
-                                       "masked_fill",
-                                       "pairwise_distance",
-                                       "amax",
-                                       "amin",
-                                       "leaky_relu",
-                                       "huber_loss",
-                                       "smooth_l1_loss",
-                                       "hinge_embedding_loss",
-                                       "elu",
-                                       "celu",
-                                       "prelu",
-                                       "grid_sample",
-                                       "cdist",
-                                       "logit",
-                                       "abs",
-                                       "isnan",
-                                       "isfinite",
-                                       "isinf",
-                                       "nansum",
-                                       "nanmean",
-                                       "nanmedian",
-                                       "nanquantile",
-                                       "fmax",
-                                       "fmin"};
-/* Others of GUARDS do not part from NaN so. */
-static const char *const NAN_GUARDS[] = {"nan_to_num", "nansum", "nanmean", "nanmedian", "nanquantile",
-                                         "fmax",       "fmin",   "isnan",   "isfinite",  "isinf"};
-/* What a guard may be written by, and where is for other things most often. */
-static const char *const MASKING[] = {"where", "masked_fill"};
-
 /* Taking rows out of a table. */
 static const char *const LOOKUPS[] = {"embedding",      "embedding_bag", "index_select", "gather",
                                       "take_along_dim", "take",          "__getitem__",  "one_hot"};
 
-static bool is_one_of(const char *name, const char *const *names, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (text_equal(names[i], name))
-            return true;
-    return false;
-}
-#define IS_ONE_OF(name, names) is_one_of((name), (names), COUNT_OF(names))
-
 static const char *family(const char *canonical) {
-    return IS_ONE_OF(canonical, ADDITIVE) ? "add" : IS_ONE_OF(canonical, MULTIPLICATIVE) ? "mul" : canonical;
+    return text_among(canonical, ADDITIVE, COUNT_OF(ADDITIVE))               ? "add"
+           : text_among(canonical, MULTIPLICATIVE, COUNT_OF(MULTIPLICATIVE)) ? "mul"
+                                                                             : canonical;
 }
 
 static size_t *counter(Arena *arena, Table *table, const char *key) {
@@ -333,18 +273,16 @@ static Table *all_computed_names(Arena *arena, const Flow *flow) {
 
 /* ---- What the original computes and no child does (SOUNDNESS 16) --------------------------- */
 
-/* How often one side does an operator of some kin to data, in an output's history. */
-static size_t count_kin(const Flow *flow, const bool *only, const char *const *kin, size_t count) {
+size_t judge_count_kin(const Flow *flow, const bool *only, const char *const *kin, size_t count) {
     size_t found = 0;
     for (size_t i = flow->trace->forward_start; i < flow->trace->call_count; i++)
         if (flow->trace->live_calls[i] && (flow->call_marks[i] & DATA) != 0 && (only == NULL || only[i]) &&
-            is_one_of(flow_operator(flow, i)->canonical, kin, count))
+            text_among(flow_operator(flow, i)->canonical, kin, count))
             found++;
     return found;
 }
-#define COUNT_KIN(flow, only, kin) count_kin((flow), (only), (kin), COUNT_OF(kin))
 
-static bool truncates(const Flow *flow, size_t index) {
+bool flow_truncates(const Flow *flow, size_t index) {
     const TraceCall *call = &flow->trace->calls[index];
     return flow->classes[index] == OPERATOR_CAST && call->use_count > 0 && call->give_count > 0 &&
            flow->trace->tensors[call->uses[0].number].floating &&
@@ -366,7 +304,7 @@ static bool adds_up(const Flow *flow, size_t index) {
 static const char *kind_of_plumbing(const Flow *flow, size_t index) {
     OperatorClass class = flow->classes[index];
     return (flow->call_marks[index] & DATA) == 0 ? NULL
-           : truncates(flow, index)              ? "truncate"
+           : flow_truncates(flow, index)         ? "truncate"
            : adds_up(flow, index)                ? "add up"
            : class == OPERATOR_ARITHMETIC || class == OPERATOR_MASK
                ? family(flow_operator(flow, index)->canonical)
@@ -399,8 +337,8 @@ static bool plumbing_may_stand_in(Judge *judge) {
 
 static bool has_more_composites(const Judge *judge) {
     for (size_t i = 0; i < COUNT_OF(COMPOSITE); i++)
-        if (count_kin(&judge->flow, NULL, &COMPOSITE[i], 1) >
-            count_kin(&judge->original_flow, NULL, &COMPOSITE[i], 1))
+        if (judge_count_kin(&judge->flow, NULL, &COMPOSITE[i], 1) >
+            judge_count_kin(&judge->original_flow, NULL, &COMPOSITE[i], 1))
             return true;
     return false;
 }
@@ -409,7 +347,7 @@ static const char *times(Arena *arena, size_t count) {
     return count == 1 ? "once" : arena_printf(arena, "%zu times", count);
 }
 
-static void report_missing(Judge *judge, const char *name, size_t there, size_t here, const char *in_place) {
+void judge_report_missing(Judge *judge, const char *name, size_t there, size_t here, const char *in_place) {
     judge_report(judge, &RULE_STEP_MISSING_COMPUTE, SEVERITY_VIOLATION, 0, 0, NULL,
                  "the original computes %s or its like %s, %s; %s", name, times(judge->arena, there),
                  here == 0 ? "no child does"
@@ -427,13 +365,13 @@ static void judge_missing(Judge *judge, const Table *original) {
             size_t count = 0;
             while (count < COUNT_OF(kin->names) && kin->names[count] != NULL)
                 count++;
-            if (done[k] || !is_one_of(name, kin->names, count))
+            if (done[k] || !text_among(name, kin->names, count))
                 continue;
             done[k] = true;
-            size_t there = count_kin(&judge->original_flow, NULL, kin->names, count);
-            size_t here = count_kin(&judge->flow, judge->flow.by_child, kin->names, count);
+            size_t there = judge_count_kin(&judge->original_flow, NULL, kin->names, count);
+            size_t here = judge_count_kin(&judge->flow, judge->flow.by_child, kin->names, count);
             if (here == 0 || (kin->counted && !composites && here < there))
-                report_missing(judge, name, there, here, "refactored.py has arithmetic in its place");
+                judge_report_missing(judge, name, there, here, "refactored.py has arithmetic in its place");
         }
     }
 }
@@ -442,126 +380,8 @@ static void judge_missing(Judge *judge, const Table *original) {
 static void judge_lookups(Judge *judge, const Table *original) {
     if (!table_has(original, "embedding") || COUNT_KIN(&judge->flow, judge->flow.by_child, LOOKUPS) > 0)
         return;
-    report_missing(judge, "embedding", count_kin(&judge->original_flow, NULL, &LOOKUPS[0], 1), 0,
-                   "refactored.py looks it up");
-}
-
-/* Fewer of one guard than in the original, though others guard too, and nothing in its place. */
-static bool lacks_guard(const Judge *judge, const char *name) {
-    const Flow *there = &judge->original_flow, *here = &judge->flow;
-    const size_t masks_there = COUNT_KIN(there, NULL, MASKING), masks_here = COUNT_KIN(here, NULL, MASKING);
-    const size_t guards_there = COUNT_KIN(there, NULL, GUARDING) - masks_there;
-    const size_t guards_here = COUNT_KIN(here, NULL, GUARDING) - masks_here;
-    const size_t masks_more = masks_here > masks_there ? masks_here - masks_there : 0;
-    return count_kin(there, NULL, &name, 1) > count_kin(here, NULL, &name, 1) &&
-           (guards_there > guards_here + masks_more ||
-            (IS_ONE_OF(name, NAN_GUARDS) &&
-             COUNT_KIN(there, NULL, NAN_GUARDS) > COUNT_KIN(here, NULL, NAN_GUARDS) + masks_more));
-}
-
-static void judge_guards(Judge *judge, const Table *original, const Table *children) {
-    for (size_t i = 0; i < COUNT_OF(GUARDS); i++) {
-        const char *name = GUARDS[i];
-        size_t there = COUNT_KIN(&judge->original_flow, NULL, GUARDING);
-        size_t here = COUNT_KIN(&judge->flow, NULL, GUARDING);
-        if (table_has(original, name) && (here == 0 || lacks_guard(judge, name)))
-            report_missing(judge, name, there, here, "the trials meet no value that it changes");
-        uintptr_t number = (uintptr_t)table_get(children, name);
-        if (number == 0 || table_has(original, name) || here <= there)
-            continue;
-        const TraceCall *call = &judge->trace->calls[number - 1];
-        judge_report(judge, &RULE_STEP_EXTRA_COMPUTE, SEVERITY_VIOLATION, call->file, call->line, call,
-                     "%s is computed here, and the original has none", name);
-    }
-}
-
-/* torch.full((), 1e30), torch.ones(4, 4).tril(): in a child too, whose values count as data. Not
- * torch.tensor(x). Nothing is written to it before the call `before` but the like. */
-enum { DEEPEST_CONSTANT = 6, MOST_LOOKED_AT = 10000 };
-static bool is_constant(const Flow *flow, size_t before, TensorId tensor, int depth);
-
-static bool takes_constants(const Flow *flow, size_t index, StorageId itself, int depth) {
-    const TraceCall *call = &flow->trace->calls[index];
-    for (size_t u = 0; u < call->use_count; u++)
-        if (!trace_use_is_metadata(flow->trace, call, u) &&
-            flow->trace->tensors[call->uses[u].number].storage.number != itself.number &&
-            !is_constant(flow, index, call->uses[u], depth))
-            return false;
-    return true;
-}
-
-static bool is_written_with_data(const Flow *flow, size_t from, size_t before, StorageId storage, int depth) {
-    if (before - from > MOST_LOOKED_AT)
-        return true; /* it may be */
-    for (size_t i = from; i < before; i++) {
-        const TraceCall *call = &flow->trace->calls[i];
-        for (size_t w = 0; w < call->written_count; w++)
-            if (flow->trace->tensors[call->written[w].number].storage.number == storage.number &&
-                (flow->classes[i] == OPERATOR_RANDOM || !takes_constants(flow, i, storage, depth)))
-                return true;
-    }
-    return false;
-}
-
-static bool is_constant(const Flow *flow, size_t before, TensorId tensor, int depth) {
-    const TraceTensor *made = &flow->trace->tensors[tensor.number];
-    if (depth == 0 || made->origin != ORIGIN_CALL || made->made_by >= before)
-        return false;
-    const OperatorClass class = flow->classes[made->made_by];
-    const bool may_be = class == OPERATOR_CREATION ||
-                        (class != OPERATOR_RANDOM && flow->trace->calls[made->made_by].use_count > 0);
-    return may_be && takes_constants(flow, made->made_by, (StorageId){UINT32_MAX}, depth - 1) &&
-           !is_written_with_data(flow, made->made_by + 1, before, made->storage, depth - 1);
-}
-
-/* Floating data held against a constant or itself: x < 1e30, x != x, x.isnan(). */
-static bool compares_with_constant(const Flow *flow, size_t index) {
-    static const char *const names[] = {"gt",    "ge",    "lt",       "le",       "eq",      "ne",
-                                        "isnan", "isinf", "isfinite", "isposinf", "isneginf"};
-    const TraceCall *call = &flow->trace->calls[index];
-    if (!flow->trace->live_calls[index] || !IS_ONE_OF(flow_operator(flow, index)->canonical, names))
-        return false;
-    size_t data = 0;
-    bool floating = false, itself = false;
-    for (size_t u = 0; u < call->use_count; u++) {
-        data += (flow_marks(flow, call->uses[u]) & DATA) != 0 &&
-                !is_constant(flow, index, call->uses[u], DEEPEST_CONSTANT);
-        floating = floating || flow->trace->tensors[call->uses[u].number].floating;
-        itself = itself || (u > 0 && call->uses[u].number == call->uses[0].number);
-    }
-    return floating && (data == 1 || itself);
-}
-
-/* What children may write with a comparison: `where(x > 0, x, slope * x)`. */
-static size_t count_bounded(const Flow *flow) {
-    static const char *const others[] = {
-        "hardshrink",          "softshrink",        "rrelu",        "sign",       "sgn",
-        "heaviside",           "bucketize",         "searchsorted", "nonzero",    "xlogy",
-        "count_nonzero",       "logical_not",       "logical_and",  "logical_or", "kl_div",
-        "margin_ranking_loss", "gaussian_nll_loss", "any",          "all"};
-    static const char *const masks[] = {"where", "masked_fill"};
-    return COUNT_KIN(flow, NULL, GUARDING) + COUNT_KIN(flow, NULL, others) - COUNT_KIN(flow, NULL, masks);
-}
-
-/* A mask of it acts as a guard does. Children may write an operator of the original that has a bound so, and
- * a cast of data to integers or booleans. */
-static void judge_comparisons(Judge *judge) {
-    const Flow *there = &judge->original_flow, *here = &judge->flow;
-    size_t first = SIZE_MAX, count = 0;
-    for (size_t i = there->trace->forward_start; i < there->trace->call_count; i++)
-        if (compares_with_constant(there, i) || truncates(there, i))
-            return;
-    for (size_t i = here->trace->forward_start; i < here->trace->call_count; i++)
-        if (here->by_child[i] && compares_with_constant(here, i)) {
-            first = first == SIZE_MAX ? i : first;
-            count++;
-        }
-    if (count == 0 || count_bounded(there) > count_bounded(here))
-        return;
-    const TraceCall *call = &here->trace->calls[first];
-    judge_report(judge, &RULE_STEP_EXTRA_COMPUTE, SEVERITY_VIOLATION, call->file, call->line, call,
-                 "data is held against a constant or itself here (%s), and the original does so nowhere",
-                 flow_operator(here, first)->canonical);
+    judge_report_missing(judge, "embedding", judge_count_kin(&judge->original_flow, NULL, &LOOKUPS[0], 1), 0,
+                         "refactored.py looks it up");
 }
 
 /* ---- What children compute and the original doesn't ---------------------------------------- */
@@ -592,6 +412,5 @@ void judge_excess(Judge *judge) {
         judge_missing(judge, original);
     judge_lookups(judge, original);
     judge_guards(judge, original, children);
-    judge_comparisons(judge);
     note_extra(judge, all_computed_names(judge->arena, &judge->original_flow), children);
 }

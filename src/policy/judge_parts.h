@@ -56,6 +56,7 @@ bool flow_is_leaked(uint16_t marks);       /* parameters and nothing else, but f
 bool flow_is_compute(OperatorClass class); /* compute, forbidden, selecting, random */
 /* Is it compute on data in forward that an output depends on? Dropout that is switched off is none. */
 bool flow_computes(const Flow *flow, size_t call);
+bool flow_truncates(const Flow *flow, size_t call); /* it casts floating numbers to others */
 /* Did another value use but shape, dtype and device of uses[position]? */
 bool flow_uses_value(const Flow *flow, const TraceCall *call, size_t position);
 
@@ -86,10 +87,20 @@ void judge_kept(Judge *judge);
 void judge_children(Judge *judge);
 void judge_tests(Judge *judge);
 void judge_excess(Judge *judge);
+/* Part of the last. `original`, `children`: the canonical names of what they compute from data, of children
+ * each with the number of a call, from 1. */
+void judge_guards(Judge *judge, const Table *original, const Table *children);
 void judge_randomness(Judge *judge);
 /* Takes what lint said of lines that ran out of `findings`, where the trace knows better, and adds the
  * judge's own. */
 void judge_settle(Judge *judge, Findings *findings);
+
+/* How often one side does an operator of some kin to data, in an output's history; by_child: in children
+ * only. */
+size_t judge_count_kin(const Flow *flow, const bool *by_child, const char *const *kin, size_t count);
+#define COUNT_KIN(flow, by_child, kin) judge_count_kin((flow), (by_child), (kin), COUNT_OF(kin))
+/* `name` or its like is in the original `there` times, in children `here` times. */
+void judge_report_missing(Judge *judge, const char *name, size_t there, size_t here, const char *in_place);
 
 extern const Rule *const JUDGE_RULES[];
 extern const Rule RULE_STEP_NO_CHILD, RULE_STEP_ONE_CHILD, RULE_STEP_UNUSED_CHILD, RULE_STEP_DEAD_CHILD,

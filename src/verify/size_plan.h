@@ -1,4 +1,5 @@
-/* size_plan: at which other sizes of its inputs than the sample's forward is called (soundness 11 and 12). */
+/* size_plan: at which other sizes of its inputs, and with which other numbers, than the sample's forward is
+ * called (soundness 11 and 12). */
 #ifndef PLUMBLINE_SIZE_PLAN_H
 #define PLUMBLINE_SIZE_PLAN_H
 
@@ -37,7 +38,9 @@ typedef struct SizeCall {
 
 enum {
     MOST_SIZE_CHANGES = 24,
-    MOST_SIZE_CALLS = (4 + 3 * MOST_SIZE_NUMBERS) * MOST_SIZE_CHANGES + MOST_SIZE_NUMBERS,
+    MOST_GIVEN_NUMBERS = 8, /* numbers that forward is given, each of which is varied */
+    MOST_SIZE_CALLS =
+        (4 + 3 * MOST_SIZE_NUMBERS) * MOST_SIZE_CHANGES + MOST_SIZE_NUMBERS + MOST_GIVEN_NUMBERS,
     SIZE_WAVES = 4
 };
 
@@ -48,7 +51,7 @@ typedef struct SizePlan {
 } SizePlan;
 
 /* Each size that the inputs have along a dimension is varied, in all that have it there; what has one size
- * along several dimensions, in all of them at once too. */
+ * along several dimensions, in all of them at once too. Then each number that forward is given. */
 SizePlan size_plan(const StepState *step, const json_t *sample);
 void size_plan_close(SizePlan *plan);
 

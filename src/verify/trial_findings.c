@@ -125,9 +125,9 @@ void trial_report_different(Trials *trials, const Trial *trial, bool second_call
         diagnosis = (Diagnosis){.what = "the second call of forward differs: something is kept between calls",
                                 .instead = "keep nothing of one call for the next"};
     else if (trial_is_other_size(trial->kind))
-        diagnosis =
-            (Diagnosis){.what = "the refactored computes something else at other sizes than the sample's",
-                        .instead = "take sizes from the inputs, as the original does"};
+        diagnosis = (Diagnosis){
+            .what = "the refactored computes something else at other sizes and numbers than the sample's",
+            .instead = "take sizes and numbers from the inputs, as the original does"};
     else if (trial->kind == TRIAL_WIDER_INTEGERS)
         diagnosis = (Diagnosis){.what = "the two agree on the sample's integers alone",
                                 .instead = "ask of integers what the original asks of them"};
