@@ -116,14 +116,19 @@ void outcome_of_protocol(Cell *cell, const char *problem) {
                                         text_printable(arena, problem, strnlen(problem, MOST_PROBLEM)));
 }
 
+bool says_out_of_memory(const char *message) {
+    for (size_t i = 0; i < COUNT_OF(memory_words); i++)
+        if (strstr(message, memory_words[i]) != NULL)
+            return true;
+    return false;
+}
+
 void outcome_of_failure(Cell *cell) {
     Arena *arena = cell->arena;
     CellReport *report = &cell->report;
     const Failure *failure = &report->failure;
     report->outcome = CELL_FAILED;
-    for (size_t i = 0; i < COUNT_OF(memory_words); i++)
-        if (strstr(failure->message, memory_words[i]) != NULL || text_equal(failure->type, memory_words[i]))
-            report->out_of_memory = true;
+    report->out_of_memory = says_out_of_memory(failure->message) || says_out_of_memory(failure->type);
     size_t first_line = strcspn(failure->message, "\n");
     report->message =
         arena_printf(arena, "raised %s%s%.*s%s", failure->type, first_line > 0 ? ": " : "", (int)first_line,

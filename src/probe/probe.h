@@ -170,6 +170,9 @@ typedef struct Failure {  /* decoded from what the cell sent: all text is printa
     size_t frame_count;
 } Failure;
 
+/* Is it what torch and Python say when memory runs out? */
+bool says_out_of_memory(const char *message);
+
 typedef struct CellReport { /* it and its texts live until cell_free or probe_stop */
     CellOutcome outcome;
     const char *message;   /* one sentence that says how it ended, for the user: "did not end within 5 s and

@@ -222,7 +222,9 @@ static void unify_other_call(StepState *step, Recordings *recordings, SectionKin
     if (!original->present || !candidate->present || original->too_long || candidate->too_long) {
         step_narrow(
             step, "soundness 11",
-            arena_printf(arena, "this call only: %s was not looked at, since the recording would be too long",
+            arena_printf(arena,
+                         "this call only: %s was not looked at, since the recording would be too long, "
+                         "or take more memory than there is",
                          recordings->names[kind]));
         return;
     }

@@ -45,6 +45,7 @@ const char *trial_kind_name(TrialKind kind) {
                                         [TRIAL_GRADIENTS] = "gradients",
                                         [TRIAL_EQUAL_GRADIENTS] = "gradients at equal inputs",
                                         [TRIAL_OTHER_MODE] = "train mode",
-                                        [TRIAL_SCALED_WEIGHTS] = "scaled weights"};
+                                        [TRIAL_SCALED_WEIGHTS] = "scaled weights",
+                                        [TRIAL_SELECTING_WEIGHTS] = "weights that select"};
     return names[kind];
 }

@@ -293,13 +293,15 @@ Status work_wait(Arena *arena, Work *work, json_t **done, CellFailure *failure, 
                              .place = {.file = work->side->program.items[0]->source.name}};
     if (report->outcome == CELL_FAILED) {
         const Failure *cause = &report->failure;
-        failure->raised = true;
+        failure->raised = !report->out_of_memory;
         failure->stage = arena_strdup(arena, cause->stage);
         failure->place = failure_place(work->side, cause);
         failure->module = cause->module == NULL ? NULL : arena_strdup(arena, cause->module);
         failure->too_long = strcmp(cause->type, "TooLong") == 0;
         failure->what = cause->advice == NULL ? arena_printf(arena, "%s: %s", cause->type, cause->message)
                                               : arena_strdup(arena, cause->message);
+        if (report->out_of_memory)
+            failure->what = arena_printf(arena, "ran out of memory: %s", failure->what);
         failure->advice = cause->advice == NULL ? "" : arena_strdup(arena, cause->advice);
         return STATUS_OK;
     }
@@ -450,9 +452,11 @@ Status run_outputs_decode(Arena *arena, Work *work, const json_t *done, size_t n
     if (raised != NULL) {
         *failure = (CellFailure){.failed = true,
                                  .advice = "",
-                                 .raised = true,
+                                 .raised = !says_out_of_memory(raised),
                                  .stage = "forward",
-                                 .what = text_printable_lines(arena, raised, strlen(raised)),
+                                 .what = arena_printf(arena, "%s%s",
+                                                      says_out_of_memory(raised) ? "ran out of memory: " : "",
+                                                      text_printable_lines(arena, raised, strlen(raised))),
                                  .place = {.file = work->side->program.items[0]->source.name}};
         return STATUS_OK;
     }

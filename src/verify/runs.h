@@ -60,7 +60,7 @@ typedef struct DescribeRequest {
 /* Why a piece of user code gave no result, in words; `failed` is false if it did. */
 typedef struct CellFailure {
     bool failed;
-    bool raised; /* user code raised an exception; otherwise it was killed, hung, left... */
+    bool raised; /* user code raised an exception; otherwise it was killed, hung, left, had no memory... */
     const char *stage;
     bool too_long;      /* it makes more calls than a recording holds */
     const char *what;   /* one sentence */

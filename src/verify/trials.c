@@ -130,6 +130,12 @@ static Status judge_trial(Trials *trials, const PairRequest *request, const Pair
     return STATUS_OK;
 }
 
+/* What the original refuses, by an exception, is none of its inputs. A run that had no memory or no time says
+ * nothing: past the sample that may be, and is said. */
+static bool may_fail(const CellFailure *original, TrialKind kind) {
+    return original->raised || trial_is_other_size(kind) || kind == TRIAL_WIDER_INTEGERS;
+}
+
 Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, const char *sizes,
                    const Pair *pair, Error *error) {
     StepState *step = trials->step;
@@ -139,16 +145,20 @@ Status trial_judge(Trials *trials, const PairRequest *request, TrialKind kind, c
                      .sizes = sizes,
                      .seed = request->seed,
                      .max_diff = NAN};
-    if (pair->original_failure.failed && kind == TRIAL_SEEDED)
+    const bool sized = trial_is_other_size(kind);
+    if (pair->original_failure.failed && (kind == TRIAL_SEEDED || !may_fail(&pair->original_failure, kind)))
         return original_failed(&pair->original_failure, error);
     if (pair->original_failure.failed) {
         trial->pass = true;
         trial->why_not =
             arena_printf(step->arena, "the original does not run on these: %s", pair->original_failure.what);
+        if (!pair->original_failure.raised)
+            step_narrow(step, sized ? "soundness 11" : "soundness 13",
+                        arena_printf(step->arena, "%s is not tried: the original's run %s", trial_name(trial),
+                                     pair->original_failure.what));
         return STATUS_OK;
     }
     settle_tolerance(step, &pair->original);
-    const bool sized = trial_is_other_size(kind);
     if (pair->candidate_failure.failed && (sized || kind == TRIAL_WIDER_INTEGERS)) {
         trial->pass = true;
         trial->why_not = pair->candidate_failure.what;
@@ -306,6 +316,11 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
     const bool paranoid = step->options->rigor == RIGOR_PARANOID;
     Status status = paranoid ? run_trial(trials, &request, TRIAL_OTHER_MODE, &pair, error)
                              : pair_run(step, &request, &pair, error);
+    const CellFailure *theirs = &pair.original_failure;
+    if (!paranoid && status == STATUS_OK && theirs->failed && !theirs->raised)
+        step_narrow(
+            step, "soundness 11",
+            arena_printf(step->arena, "eval mode only: in train mode the original's run %s", theirs->what));
     if (!paranoid && status == STATUS_OK && !pair.original_failure.failed) {
         OutputComparison *outputs;
         size_t count;
@@ -323,6 +338,10 @@ static Status run_other_mode(Trials *trials, const json_t *sample, Error *error)
                              state_unlike(step->assignment, &pair.original, &pair.candidate, true, false)));
     }
     pair_close(&pair);
+    if (paranoid && status == STATUS_OK && step->other_mode_differs != NULL && all_pass(trials) &&
+        !trials->list.items[trials->list.count - 1].counts)
+        no_evidence(step, arena_printf(step->arena, "%s; no numbers tell whether it matters",
+                                       step->other_mode_differs));
     return status;
 }
 
@@ -346,18 +365,30 @@ static Status run_with_inputs(Trials *trials, const json_t *sample, TrialKind ki
     return status;
 }
 
-/* The last: nothing else should run on such weights. */
-static Status run_scaled_weights(Trials *trials, const json_t *sample, Error *error) {
+static Status run_with_weights(Trials *trials, const json_t *sample, TrialKind kind, WeightKind weights,
+                               InputKind inputs, size_t nth, Error *error) {
     StepState *step = trials->step;
-    const size_t count = !has_floating_state(step) ? 0 : step->options->rigor == RIGOR_PARANOID ? 2 : 1;
-    for (size_t i = 0; i < count && all_pass(trials); i++) {
+    step_tell(step, trial_kind_name(kind));
+    if (step_change_weights(step, weights, step->result->perturb_seed + nth, error) != STATUS_OK)
+        return STATUS_ERROR;
+    return run_with_inputs(trials, sample, kind, inputs, nth, error);
+}
+
+/* The last: nothing else should run on such weights. */
+static Status run_odd_weights(Trials *trials, const json_t *sample, Error *error) {
+    const size_t rounds = !has_floating_state(trials->step)                ? 0
+                          : trials->step->options->rigor == RIGOR_PARANOID ? 2
+                                                                           : 1;
+    Status status = STATUS_OK;
+    for (size_t i = 0; i < rounds && status == STATUS_OK && all_pass(trials); i++) {
         const size_t nth = COUNT_OF(PERTURBED) + i;
-        step_tell(step, "scaled weights");
-        if (step_change_weights(step, WEIGHTS_SCALED, step->result->perturb_seed + nth, error) != STATUS_OK ||
-            run_with_inputs(trials, sample, TRIAL_SCALED_WEIGHTS, INPUT_BOTH_SIGNS, nth, error) != STATUS_OK)
-            return STATUS_ERROR;
+        status = run_with_weights(trials, sample, TRIAL_SCALED_WEIGHTS, WEIGHTS_SCALED, INPUT_BOTH_SIGNS, nth,
+                                  error);
+        if (status == STATUS_OK && all_pass(trials))
+            status = run_with_weights(trials, sample, TRIAL_SELECTING_WEIGHTS, WEIGHTS_SELECTING, INPUT_EQUAL,
+                                      nth, error);
     }
-    return STATUS_OK;
+    return status;
 }
 
 static Status run_perturbed(Trials *trials, Error *error) {
@@ -383,7 +414,7 @@ static Status run_perturbed(Trials *trials, Error *error) {
         return STATUS_ERROR;
     if (all_pass(trials) && run_other_mode(trials, sample, error) != STATUS_OK)
         return STATUS_ERROR;
-    return run_scaled_weights(trials, sample, error);
+    return run_odd_weights(trials, sample, error);
 }
 
 /* Can output `i` of this trial be compared, or need it not? */

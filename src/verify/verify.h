@@ -76,9 +76,10 @@ typedef enum TrialKind {
     TRIAL_OTHER_LENGTH,   /* one less along the second */
     TRIAL_OTHER_SIZES,    /* far beyond the sample's, and where a number of the candidate's would tell */
     TRIAL_GRADIENTS,      /* of a random projection of the outputs, weights and inputs perturbed */
-    TRIAL_EQUAL_GRADIENTS, /* the same at equal inputs: of the largest elements, who gets it? */
-    TRIAL_OTHER_MODE,      /* train mode, where it is part of the verdict */
-    TRIAL_SCALED_WEIGHTS   /* each row by its own scale: past bounds that initialised models keep within */
+    TRIAL_EQUAL_GRADIENTS,  /* the same at equal inputs: of the largest elements, who gets it? */
+    TRIAL_OTHER_MODE,       /* train mode, where it is part of the verdict */
+    TRIAL_SCALED_WEIGHTS,   /* each row by its own scale: past bounds that initialised models keep within */
+    TRIAL_SELECTING_WEIGHTS /* equal inputs, handed on by weights that are 0, 1 and -1: exactly on a bound */
 } TrialKind;
 const char *trial_kind_name(TrialKind kind); /* "perturbed weights" */
 

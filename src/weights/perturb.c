@@ -1,6 +1,6 @@
-/* Changed weights: every floating parameter and state buffer becomes distinguishable (soundness 13), or or
- * every row of one gets a scale of its own, so that what they make gets past bounds within which initialised
- * models stay. */
+/* Changed weights: every floating parameter and state buffer becomes distinguishable (soundness 13); or every
+ * row of one gets a scale of its own, so that what they make gets past bounds within which initialised models
+ * stay; or parameters hand on what they are given, so that it meets a bound exactly. */
 #include "inside.h"
 
 #include <math.h>
@@ -137,6 +137,23 @@ static void scale_rows(const TensorView *source, uint8_t *target, uint64_t seed)
     }
 }
 
+/* A row is what one index of the first dimension has. */
+static void select_elements(const TensorView *source, uint8_t *target, uint64_t seed) {
+    enum { ONE_OF_ROWS_EMPTY = 8 };
+    const bool vector = source->rank < 2;
+    const int64_t length = vector || source->shape[0] == 0 ? 1 : source->element_count / source->shape[0];
+    const uint64_t stream = noise_stream(seed, source->storage_at);
+    for (int64_t i = 0; i < source->element_count; i++) {
+        const uint8_t *from = tensor_at_linear(source, i);
+        const uint64_t bits = noise_at(stream, (uint64_t)(i / length));
+        const bool chosen =
+            (uint64_t)(i % length) == (bits >> 8) % (uint64_t)length && (bits >> 1) % ONE_OF_ROWS_EMPTY != 0;
+        const double number = vector ? (double)(bits & 1) : !chosen ? 0 : bits & 1 ? 1 : -1;
+        element_write(source->dtype, target + source->storage_at + (from - (const uint8_t *)source->data),
+                      (Element){.real = number});
+    }
+}
+
 void weights_change(const StateDict *original, Bytes source, uint8_t *target, WeightKind kind,
                     uint64_t seed) {
     if (source.size > 0)
@@ -149,7 +166,9 @@ void weights_change(const StateDict *original, Bytes source, uint8_t *target, We
         view.data = source.data + view.storage_at;
         if (kind == WEIGHTS_SCALED)
             scale_rows(&view, target, seed);
-        else
+        else if (kind == WEIGHTS_SELECTING && entry->kind == STATE_PARAMETER)
+            select_elements(&view, target, seed);
+        else if (kind == WEIGHTS_PERTURBED)
             perturb_tensor(&view, target, seed);
     }
 }

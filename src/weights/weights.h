@@ -161,7 +161,9 @@ json_t *weights_layout_original(const StateDict *original);
 typedef enum WeightKind {
     WEIGHTS_SAME,
     WEIGHTS_PERTURBED, /* every floating parameter and state buffer made distinguishable */
-    WEIGHTS_SCALED     /* each row times its own power of two: 1/4 to 16, to 2 in float16, to 1 in float8 */
+    WEIGHTS_SCALED,    /* each row times its own power of two: 1/4 to 16, to 2 in float16, to 1 in float8 */
+    WEIGHTS_SELECTING  /* of parameters: a row of a matrix has one 1 or -1, or nothing but zeros, and a vector
+                          zeros and ones, so that equal inputs are equal numbers further in */
 } WeightKind;
 
 /* Copies the weights file `source` to `target` (as large) and changes the floating parameters and state

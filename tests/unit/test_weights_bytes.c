@@ -335,6 +335,36 @@ static void test_each_row_gets_a_scale_of_its_own(void **state) {
     assert_true(least == 0.25 && most == 16 && most_half == 2);
 }
 
+static void test_rows_that_select(void **state) {
+    World *world = *state;
+    original(world, "matrix", "[32, 4]", 1);
+    const size_t vector_at = world->used;
+    original(world, "vector", "[64]", 1);
+    const size_t buffer_at = world->used;
+    const float *buffer = (const float *)(const void *)(world->file + buffer_at);
+    add(world->original_state, "mean", "buffer", "torch.float32", "[8]", buffer_at);
+    memset(world->file + buffer_at, 1, 512);
+    world->used += 512;
+    decode(world);
+    weights_change(&world->original, (Bytes){world->file, world->used}, world->candidate_file,
+                   WEIGHTS_SELECTING, 1);
+    const float *matrix = (const float *)(const void *)world->candidate_file,
+                *vector = (const float *)(const void *)(world->candidate_file + vector_at);
+    size_t empty = 0, ones = 0;
+    for (size_t i = 0; i < 32; i++) {
+        size_t chosen = 0;
+        for (size_t j = 0; j < 4; j++) {
+            assert_true(matrix[4 * i + j] == 0 || fabsf(matrix[4 * i + j]) == 1);
+            chosen += matrix[4 * i + j] != 0;
+        }
+        assert_true(chosen <= 1 && (vector[i] == 0 || vector[i] == 1));
+        empty += chosen == 0;
+        ones += vector[i] == 1;
+    }
+    assert_true(empty > 0 && empty < 16 && ones > 8 && ones < 24);
+    assert_memory_equal(world->candidate_file + buffer_at, buffer, 8 * sizeof *buffer);
+}
+
 /* ---- Perturbed inputs --------------------------------------------------------------------- */
 static TensorView input_of(World *world, Dtype dtype, size_t rank, const int64_t *shape) {
     TensorView view;
@@ -498,6 +528,7 @@ int main(void) {
         TEST(test_masks_and_integers_stay_and_every_float_moves),
         TEST(test_ties_stay_tied),
         TEST(test_each_row_gets_a_scale_of_its_own),
+        TEST(test_rows_that_select),
         TEST(test_integers_cover_their_table),
         TEST(test_integers_of_no_table_go_past_the_samples),
         TEST(test_booleans_have_both_values),
