@@ -65,6 +65,9 @@ typedef struct RunOutputs {
 bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs *candidate,
                      Tolerance tolerance, unsigned threads, OutputComparison **comparisons, size_t *count,
                      Findings *findings);
+/* The same where nobody asks how they differ: of very many outputs that takes much memory. */
+bool outputs_agree(const RunOutputs *original, const RunOutputs *candidate, Tolerance tolerance,
+                   unsigned threads);
 /* The same run without what it left of its arguments and state. */
 RunOutputs outputs_alone(const RunOutputs *outputs);
 
