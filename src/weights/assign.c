@@ -27,13 +27,8 @@ static void assign_whole(Assigning *assigning, size_t entry, size_t original, As
 
 static void assume(Assigning *assigning, const char *assumption) {
     Assignment *out = assigning->out;
-    struct {
-        const char **items;
-        size_t count, capacity;
-    } list = {out->assumptions, out->assumption_count, out->assumption_count};
-    *(const char **)ARENA_PUSH(assigning->arena, &list) = assumption;
-    out->assumptions = list.items;
-    out->assumption_count = list.count;
+    *(const char **)arena_push(assigning->arena, (void *)&out->assumptions, &out->assumption_count,
+                               &assigning->assumption_capacity, sizeof assumption) = assumption;
 }
 
 /* ---- Equal names -------------------------------------------------------------------------- */
