@@ -8,7 +8,9 @@
 
 /* What is no UTF-8 (a file's name may be any bytes) has it as \xNN: a key is there in any case. */
 static inline json_t *text_or_null(const char *text) {
-    json_t *json = text == NULL ? json_null() : json_string(text);
+    if (text == NULL)
+        return json_null();
+    json_t *json = json_string(text);
     if (json != NULL)
         return json;
     Arena *arena = arena_new();
