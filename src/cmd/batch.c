@@ -197,7 +197,7 @@ static int report(Arena *arena, const BatchArguments *arguments, const Screen *s
         text = all_json(arena, arguments, result);
     if (!json)
         show_summary(&screen->view, result);
-    const int status = command_print(json ? text : (Bytes){(const uint8_t *)"", 0}, exit_status(result));
+    const int status = json ? command_print(text, exit_status(result)) : command_printed(exit_status(result));
     if (common->output != NULL && file_write_named(common->output, text, &error) != STATUS_OK)
         return command_fail(&error);
     return status;

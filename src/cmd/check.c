@@ -67,13 +67,17 @@ static int report(Arena *arena, const CheckArguments *arguments, const CheckResu
         text = report_json_text(arena, json);
         json_decref(json);
     }
-    if (common->output != NULL && file_write_named(common->output, text, &error) != STATUS_OK)
-        return command_fail(&error);
-    if (command_json(common))
-        return command_print(text, (int)result->verdict);
-    const View view = command_view(common);
-    report_check(&view, result);
-    return command_print((Bytes){(const uint8_t *)"", 0}, (int)result->verdict);
+    const Status written =
+        common->output == NULL ? STATUS_OK : file_write_named(common->output, text, &error);
+    int status = (int)result->verdict;
+    if (command_json(common)) {
+        status = command_print(text, status);
+    } else {
+        const View view = command_view(common);
+        report_check(&view, result);
+        status = command_printed(status);
+    }
+    return written == STATUS_OK ? status : command_fail(&error); /* which loses no verdict */
 }
 
 typedef struct Writing {
@@ -102,8 +106,9 @@ static int judge(Arena *arena, CheckArguments *arguments) {
     check->write = arguments->write ? write_files : NULL;
     check->write_context = &writing;
     check_verify(arena, probe, check, &progress, result);
-    const int status =
-        writing.status == STATUS_OK ? report(arena, arguments, result) : command_fail(&writing.error);
+    int status = report(arena, arguments, result);
+    if (writing.status != STATUS_OK)
+        status = command_fail(&writing.error);
     check_result_close(result);
     probe_stop(probe);
     return status;

@@ -81,6 +81,8 @@ MUST_USE Status command_start(Arena *arena, const CommonOptions *options, bool t
 MUST_USE Status command_patterns(Arena *arena, const char *file, Patterns **patterns, Error *error);
 /* To stdout. `status`, or 2 if it can't be written. */
 int command_print(Bytes text, int status);
+/* The same of what was printed already. */
+int command_printed(int status);
 /* To --output, otherwise to stdout. Likewise. */
 int command_write(const CommonOptions *options, Bytes text, int status);
 /* A line on a terminal's stderr that is overwritten, and wiped by ""; nothing elsewhere or if quiet. */

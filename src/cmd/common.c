@@ -74,6 +74,10 @@ int command_print(Bytes text, int status) {
     return status;
 }
 
+int command_printed(int status) {
+    return command_print((Bytes){(const uint8_t *)"", 0}, status);
+}
+
 int command_write(const CommonOptions *options, Bytes text, int status) {
     Error error;
     if (options->output == NULL)

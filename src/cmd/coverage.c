@@ -141,11 +141,12 @@ static int report(Arena *arena, const CoverageArguments *arguments, const Covera
                         : command_json(common) ? written
                                                : report_coverage(arena, result);
     Error error;
-    if (common->output != NULL && file_write_named(common->output, written, &error) != STATUS_OK)
-        return command_fail(&error);
-    return command_print(shown, text_equal(result->status, "FULL_COVERAGE") ? VERDICT_PASS
-                                : text_equal(result->status, "ERROR")       ? VERDICT_ERROR
-                                                                            : VERDICT_FAIL);
+    const Status saved =
+        common->output == NULL ? STATUS_OK : file_write_named(common->output, written, &error);
+    const int status = command_print(shown, text_equal(result->status, "FULL_COVERAGE") ? VERDICT_PASS
+                                            : text_equal(result->status, "ERROR")       ? VERDICT_ERROR
+                                                                                        : VERDICT_FAIL);
+    return saved == STATUS_OK ? status : command_fail(&error);
 }
 
 int coverage_main(int count, char **values) {

@@ -47,11 +47,11 @@ int main(int count, char **arguments) {
     const char *name = arguments[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);
-        return 0;
+        return command_printed(VERDICT_PASS);
     }
     if (strcmp(name, "--version") == 0) {
         puts("plumbline " PLUMBLINE_VERSION);
-        return 0;
+        return command_printed(VERDICT_PASS);
     }
     const Command *nearest = &COMMANDS[0];
     for (size_t i = 0; i < COUNT_OF(COMMANDS); i++) {

@@ -1,5 +1,5 @@
 /* Command lines, by tables. */
-#include "options.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <math.h>
@@ -63,7 +63,7 @@ static int print_help(const Reading *reading) {
     for (size_t i = 0; i < reading->option_count; i++)
         print_option(&reading->options[i]);
     printf("\nExit status: %s.\n", reading->synopsis->status);
-    return 0;
+    return command_printed(VERDICT_PASS);
 }
 
 /* ---- Values ------------------------------------------------------------------------------------- */

@@ -90,13 +90,17 @@ static int report(Arena *arena, const StepArguments *arguments, const StepResult
     const Bytes text = report_json_text(arena, json);
     json_decref(json);
     Error error;
-    if (common->output != NULL && file_write_named(common->output, text, &error) != STATUS_OK)
-        return command_fail(&error);
-    if (command_json(common))
-        return command_print(text, (int)result->verdict);
-    const View view = command_view(common);
-    report_step(&view, result);
-    return command_print((Bytes){(const uint8_t *)"", 0}, (int)result->verdict);
+    const Status written =
+        common->output == NULL ? STATUS_OK : file_write_named(common->output, text, &error);
+    int status = (int)result->verdict;
+    if (command_json(common)) {
+        status = command_print(text, status);
+    } else {
+        const View view = command_view(common);
+        report_step(&view, result);
+        status = command_printed(status);
+    }
+    return written == STATUS_OK ? status : command_fail(&error); /* which loses no verdict */
 }
 
 int step_main(int count, char **values) {

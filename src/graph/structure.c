@@ -157,17 +157,16 @@ const char *unlike_sharing(Arena *arena, const Graph *original, const Graph *can
 /* By candidate's state: the original's of its name, or of what the rules bind to it. */
 static size_t *states_by_name(Arena *arena, const Graph *original, const Graph *candidate,
                               const BindingRules *rules) {
-    Table *keys = table_new(arena);
+    Table *keys = table_new(arena), *ruled = table_new(arena);
     size_t *stands = ARENA_ARRAY(arena, size_t, candidate->state_count + 1);
+    for (size_t r = 0; r < rules->count; r++)
+        table_put(ruled, rules->candidate_keys[r], (void *)rules->original_keys[r]);
     for (size_t s = 0; s < original->state_count; s++)
         for (size_t k = 0; k < original->states[s].key_count; k++)
             table_put(keys, original->states[s].keys[k], (void *)(s + 1));
     for (size_t s = 0; s < candidate->state_count; s++) {
-        const char *key = candidate->states[s].keys[0];
-        for (size_t r = 0; r < rules->count; r++)
-            if (text_equal(rules->candidate_keys[r], candidate->states[s].keys[0]))
-                key = rules->original_keys[r];
-        const size_t found = (size_t)table_get(keys, key);
+        const char *own = candidate->states[s].keys[0], *key = table_get(ruled, own);
+        const size_t found = (size_t)table_get(keys, key == NULL ? own : key);
         stands[s] = found == 0 ? SIZE_MAX : found - 1;
     }
     return stands;

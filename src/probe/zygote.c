@@ -189,13 +189,14 @@ Status probe_ready(Probe *probe, Error *error) {
 
 Status probe_start(Arena *arena, const ProbeOptions *options, Probe **result, Error *error) {
     Probe *probe = ARENA_NEW(arena, Probe);
-    *probe = (Probe){.arena = arena,
-                     .options = *options,
-                     .socket = -1,
-                     .log = -1,
-                     .started = now_seconds(),
-                     .preloaded = table_new(arena),
-                     .sandbox = ARENA_NEW(arena, SandboxReport)};
+    *probe =
+        (Probe){.arena = arena_new_within(arena), /* the caller's may be in use while a cell is told of */
+                .options = *options,
+                .socket = -1,
+                .log = -1,
+                .started = now_seconds(),
+                .sandbox = ARENA_NEW(arena, SandboxReport)};
+    probe->preloaded = table_new(probe->arena);
     pthread_mutex_init(&probe->lock, NULL);
     probe->options.interpreter = arena_strdup(arena, options->interpreter);
     Status status = start_process(probe, error);

@@ -48,7 +48,8 @@ FileEntries project_entries(Reading *reading, const char *folder, const char *su
                         "it cannot be read: %s", strerror(errno));
         return entries;
     }
-    for (const struct dirent *item; (item = readdir(stream)) != NULL;) {
+    errno = 0;
+    for (const struct dirent *item; (item = readdir(stream)) != NULL; errno = 0) {
         if (is_ignored(item->d_name, suffix))
             continue;
         FileEntry entry = {.file = arena_strdup(reading->arena, item->d_name),
@@ -57,6 +58,9 @@ FileEntries project_entries(Reading *reading, const char *folder, const char *su
         if (entry.path != NULL && (suffix == NULL ? S_ISDIR(info.st_mode) : S_ISREG(info.st_mode)))
             *(FileEntry *)ARENA_PUSH(reading->arena, &entries) = entry;
     }
+    if (errno != 0) /* else what is missing would be taken for what is not there */
+        project_finding(reading, &RULE_file_unreadable, SEVERITY_VIOLATION, folder, 0,
+                        "not all of it can be read: %s", strerror(errno));
     closedir(stream);
     if (entries.count > 1)
         qsort(entries.items, entries.count, sizeof *entries.items, compare_entries);

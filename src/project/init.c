@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 extern const EmbeddedFile project_template[];
@@ -51,15 +50,6 @@ const char *snake_name(Arena *arena, const char *stem) {
     return text.length == 0 ? "model" : text.data;
 }
 
-static const char *timestamp(Arena *arena) {
-    char text[32];
-    time_t now = time(NULL);
-    struct tm parts;
-    gmtime_r(&now, &parts);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return arena_strdup(arena, text);
-}
-
 static Bytes json_bytes(Arena *arena, json_t *value) {
     char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     Text copy = text_new(arena);
@@ -79,7 +69,7 @@ static json_t *printable(Arena *arena, const char *text) {
 static Bytes tree_bytes(Arena *arena, const char *model, const char *name, const char *component) {
     json_t *metadata = json_pack("{s:o, s:s, s:o, s:s, s:i, s:{s:i, s:i, s:i, s:i}, s:i, s:s}", "source_file",
                                  printable(arena, model), "source_level", level_name(LEVEL_MODEL),
-                                 "model_name", printable(arena, name), "timestamp", timestamp(arena),
+                                 "model_name", printable(arena, name), "timestamp", timestamp_now(arena),
                                  "total_components", 1, "by_level", "model", 1, "layer", 0, "fusion", 0,
                                  "kernel", 0, "unique_kernels", 0, "verification_status", "PENDING");
     json_t *node = json_pack(

@@ -36,7 +36,7 @@ static json_t *components_json(const CheckResult *result) {
     for (size_t i = 0; i < result->project.component_count; i++) {
         const ComponentResult *component = &result->components[i];
         json_t *item = json_object();
-        set(item, "file", json_string(result->project.components[i].source.name));
+        set(item, "file", text_or_null(result->project.components[i].source.name));
         set(item, "level", json_string(level_name(result->project.components[i].level)));
         set(item, "status", json_string(verdict_name(component->verdict)));
         set(item, "self_test", json_string(part_status_name(component->self_test)));
@@ -56,7 +56,7 @@ static json_t *steps_json(const CheckResult *result, const char *timestamp) {
     json_t *list = json_array();
     for (size_t i = 0; i < result->project.step_count; i++) {
         json_t *item = json_object();
-        set(item, "step_name", json_string(result->project.steps[i].name));
+        set(item, "step_name", text_or_null(result->project.steps[i].name));
         set(item, "result", report_step_json(&result->steps[i], timestamp));
         append(list, item);
     }
@@ -113,7 +113,7 @@ json_t *report_check_brief_json(const CheckResult *result) {
     set(object, "findings", findings_json(result->findings));
     for (size_t i = 0; result->steps != NULL && i < result->project.step_count; i++) {
         json_t *item = json_object();
-        set(item, "step_name", json_string(result->project.steps[i].name));
+        set(item, "step_name", text_or_null(result->project.steps[i].name));
         set(item, "status", json_string(verdict_name(result->steps[i].verdict)));
         set(item, "method", text_or_null(report_method(&result->steps[i])));
         append(steps, item);
@@ -143,7 +143,7 @@ static json_t *step_summary(const CheckResult *result, const CoverageResult *cov
     json_t *object = json_object(), *list = json_array();
     size_t passed = steps_with(result, VERDICT_PASS);
     set(object, "timestamp", json_string(timestamp));
-    set(object, "decomp_dir", json_string(result->project.name));
+    set(object, "decomp_dir", text_or_null(result->project.name));
     set(object, "status",
         json_string(verdict_name(passed == result->project.step_count ? VERDICT_PASS : VERDICT_FAIL)));
     set(object, "total_steps", json_integer((json_int_t)result->project.step_count));
@@ -153,7 +153,7 @@ static json_t *step_summary(const CheckResult *result, const CoverageResult *cov
     for (size_t i = 0; i < result->project.step_count; i++) {
         const StepResult *step = &result->steps[i];
         json_t *item = json_object();
-        set(item, "step_name", json_string(result->project.steps[i].name));
+        set(item, "step_name", text_or_null(result->project.steps[i].name));
         set(item, "verification_status", json_string(verdict_name(step->verdict)));
         set(item, "coverage_pct", json_number(coverage[i].percent));
         set(item, "max_diff", json_number(step->max_diff));
@@ -169,7 +169,7 @@ static json_t *test_results(const CheckResult *result, const char *timestamp) {
     size_t passed = 0;
     for (size_t i = 0; i < result->project.component_count; i++) {
         json_t *item = json_object();
-        set(item, "file", json_string(result->project.components[i].source.name));
+        set(item, "file", text_or_null(result->project.components[i].source.name));
         set(item, "status", json_string(verdict_name(result->components[i].verdict)));
         append(list, item);
         passed += result->components[i].verdict == VERDICT_PASS;

@@ -27,9 +27,9 @@ static json_t *placements_json(Arena *arena, const Project *project, const Compo
         const Placement *placement = &result->placements[i];
         json_t *object = json_object();
         set(object, "module", json_string(placement->module));
-        set(object, "component", json_string(project->components[placement->component].source.name));
+        set(object, "component", text_or_null(project->components[placement->component].source.name));
         set(object, "step",
-            placement->refactored ? json_string(project->steps[placement->step].name) : json_null());
+            placement->refactored ? text_or_null(project->steps[placement->step].name) : json_null());
         set(object, "called", json_boolean(placement->module_call != SIZE_MAX));
         set(object, "inputs", facts_json(arena, &placement->inputs));
         set(object, "outputs", facts_json(arena, &placement->outputs));
@@ -41,7 +41,7 @@ static json_t *placements_json(Arena *arena, const Project *project, const Compo
 static json_t *missing_json(const Project *project, const CompositionResult *result) {
     json_t *list = json_array();
     for (size_t i = 0; i < result->missing_count; i++)
-        json_array_append_new(list, json_string(project->components[result->missing[i]].source.name));
+        json_array_append_new(list, text_or_null(project->components[result->missing[i]].source.name));
     return list;
 }
 

@@ -324,10 +324,10 @@ json_t *report_step_json(const StepResult *result, const char *timestamp) {
     Arena *arena = arena_new();
     json_t *object = json_object();
     set(object, "timestamp", json_string(timestamp));
-    set(object, "original_file", json_string(result->original_file));
-    set(object, "refactored_file", json_string(result->refactored_file));
+    set(object, "original_file", text_or_null(result->original_file));
+    set(object, "refactored_file", text_or_null(result->refactored_file));
     if (result->judged_against != NULL)
-        set(object, "judged_against", json_string(result->judged_against));
+        set(object, "judged_against", text_or_null(result->judged_against));
     set(object, "status", json_string(verdict_name(result->verdict)));
     if (result->fail_reason != NULL)
         set(object, "fail_reason", json_string(result->fail_reason));
@@ -359,7 +359,7 @@ json_t *report_lint_json(const char *const *files, const LintResult *results, si
     Verdict worst = VERDICT_PASS;
     for (size_t i = 0; i < count; i++) {
         json_t *item = json_object();
-        set(item, "file", json_string(files[i]));
+        set(item, "file", text_or_null(files[i]));
         set(item, "status", json_string(verdict_name(results[i].verdict)));
         if (results[i].error != NULL)
             set(item, "error", json_string(results[i].error));

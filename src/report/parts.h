@@ -6,8 +6,17 @@
 
 #include <string.h>
 
+/* What is no UTF-8 (a file's name may be any bytes) has it as \xNN: a key is there in any case. */
 static inline json_t *text_or_null(const char *text) {
-    return text == NULL ? json_null() : json_string(text);
+    if (text == NULL)
+        return json_null();
+    json_t *json = json_string(text);
+    if (json != NULL)
+        return json;
+    Arena *arena = arena_new();
+    json = json_string(text_printable_lines(arena, text, strlen(text)));
+    arena_free(arena);
+    return json;
 }
 
 static inline void set(json_t *object, const char *key, json_t *value) {

@@ -6,8 +6,8 @@
 
 static json_t *diff_json(const StepResult *result) {
     json_t *object = json_object();
-    set(object, "a", json_string(result->original_file));
-    set(object, "b", json_string(result->refactored_file));
+    set(object, "a", text_or_null(result->original_file));
+    set(object, "b", text_or_null(result->refactored_file));
     set(object, "status",
         json_string(result->verdict == VERDICT_PASS   ? "PROVED"
                     : result->verdict == VERDICT_FAIL ? "NOT_PROVED"

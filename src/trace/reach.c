@@ -1,4 +1,4 @@
-/* What depends on what: from the outputs backwards over the calls of forward. */
+/* What depends on what, over the calls of forward: from the outputs backwards, or from the inputs on. */
 #include "trace_parts.h"
 
 #include <string.h>
@@ -75,26 +75,27 @@ bool trace_reads(const Trace *trace, const char *key) {
     return tensor != NULL && trace->live_tensors[tensor - trace->tensors];
 }
 
-Dependence trace_output_dependence(Arena *arena, const Trace *trace, TensorId output) {
-    Dependence dependence = {table_new(arena), table_new(arena), table_new(arena), false};
-    if (output.number >= trace->tensor_count)
-        return dependence;
-    Live live = live_new(arena, trace);
-    live_add(trace, &live, output);
-    walk_back(trace, &live);
-    for (size_t i = 0; i < trace->tensor_count; i++) {
-        const TraceTensor *tensor = &trace->tensors[i];
-        if (!live.tensors[i])
-            continue;
-        switch (tensor->origin) {
-        case ORIGIN_INPUT: table_put(dependence.inputs, tensor->keys[0], TABLE_PRESENT); break;
-        case ORIGIN_PARAMETER: table_put(dependence.parameters, tensor->keys[0], TABLE_PRESENT); break;
-        case ORIGIN_BUFFER: table_put(dependence.buffers, tensor->keys[0], TABLE_PRESENT); break;
-        case ORIGIN_UNKNOWN: dependence.unknown = true; break;
-        case ORIGIN_CALL: break;
+bool *trace_dependent(Arena *arena, const Trace *trace) {
+    bool *tensors = ARENA_ARRAY(arena, bool, trace->tensor_count + 1),
+         *written = ARENA_ARRAY(arena, bool, trace->storage_count + 1);
+    for (size_t t = 0; t < trace->tensor_count; t++)
+        tensors[t] = trace->tensors[t].origin != ORIGIN_CALL;
+    for (size_t i = trace->forward_start; i < trace->call_count; i++) {
+        const TraceCall *call = &trace->calls[i];
+        bool depends = false;
+        for (size_t u = 0; u < call->use_count && !depends; u++) {
+            const size_t used = call->uses[u].number;
+            depends = (tensors[used] || written[trace->tensors[used].storage.number]) &&
+                      !trace_use_is_metadata(trace, call, u);
         }
+        for (size_t g = 0; g < call->give_count && depends; g++)
+            tensors[call->gives[g].number] = true;
+        for (size_t w = 0; w < call->written_count && depends; w++)
+            written[trace->tensors[call->written[w].number].storage.number] = true;
     }
-    return dependence;
+    for (size_t t = 0; t < trace->tensor_count; t++)
+        tensors[t] = tensors[t] || written[trace->tensors[t].storage.number];
+    return tensors;
 }
 
 typedef struct UnknownList {

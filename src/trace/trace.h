@@ -224,13 +224,9 @@ const char *trace_bare_name(const char *name);
  * initial value. */
 bool trace_reads(const Trace *trace, const char *key);
 
-/* What one tensor of trace->outputs depends on. Keys are input paths, parameter keys and buffer keys (the
- * first key of tied ones), each a set in order of tensor number. */
-typedef struct Dependence {
-    Table *inputs, *parameters, *buffers;
-    bool unknown; /* it depends on a tensor of unknown origin too */
-} Dependence;
-Dependence trace_output_dependence(Arena *arena, const Trace *trace, TensorId output);
+/* By tensor: whether what it holds when forward has ended depends on an input, a parameter, a buffer or what
+ * has no known origin. Of all at once, since outputs may be very many. */
+bool *trace_dependent(Arena *arena, const Trace *trace);
 
 /* Where an integer input, or a view, cast or copy of it, is the index into a table (embedding, index_select,
  * gather, indexing of a parameter): the number of rows of the smallest such table; 0 if there is none.

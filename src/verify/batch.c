@@ -42,9 +42,11 @@ static const char *settings_text(Arena *arena, const BatchOptions *options, cons
     const CheckOptions *check = &options->check;
     char folder[PATH_MAX];
     char *text = arena_printf(
-        arena, "plumbline %s, torch %s, %s, seed %llu, timeout %g, memory %llu, device %s, model %s, in %s",
+        arena,
+        "plumbline %s, torch %s, %s, seed %llu, timeout %g, of tests %g, memory %llu, device %s, model %s, "
+        "in %s",
         PLUMBLINE_VERSION, torch, rigor_name(check->rigor), (unsigned long long)check->seed, check->timeout,
-        (unsigned long long)check->memory, check->device,
+        check->self_test_timeout, (unsigned long long)check->memory, check->device,
         check->project.model == NULL ? "" : path_absolute(arena, check->project.model),
         getcwd(folder, sizeof folder) == NULL ? "" : folder);
     for (size_t i = 0; i < check->project.allowed_import_count; i++)

@@ -440,3 +440,14 @@ bool compare_outputs(Arena *arena, const RunOutputs *original, const RunOutputs 
     *count = walk.leaves.count;
     return walk.matches;
 }
+
+bool outputs_agree(const RunOutputs *original, const RunOutputs *candidate, Tolerance tolerance,
+                   unsigned threads) {
+    Arena *arena = arena_new();
+    OutputComparison *outputs;
+    size_t count;
+    const bool agree = compare_outputs(arena, original, candidate, tolerance, threads, &outputs, &count,
+                                       findings_new(arena));
+    arena_free(arena);
+    return agree;
+}

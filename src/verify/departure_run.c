@@ -20,16 +20,19 @@ typedef struct Departing {
     double difference; /* the largest, of its output's size */
 } Departing;
 
-static const TensorId *find_output(const OutputTensors *outputs, const char *path) {
-    for (size_t i = 0; i < outputs->count; i++)
-        if (text_equal(outputs->paths[i], path))
-            return &outputs->tensors[i];
-    return NULL;
+/* Path -> TensorId; of two of one path, the first's. */
+static Table *outputs_by_path(Arena *arena, const Value *outputs) {
+    Table *table = table_new(arena);
+    const OutputTensors tensors = output_tensors(arena, outputs);
+    for (size_t i = 0; i < tensors.count; i++)
+        if (!table_has(table, tensors.paths[i]))
+            table_put(table, tensors.paths[i], &tensors.tensors[i]);
+    return table;
 }
 
-static double relative_difference(Arena *arena, const RunOutputs *original, const OutputComparison *output) {
-    const OutputTensors tensors = output_tensors(arena, &original->outputs);
-    const TensorId *found = find_output(&tensors, output->path);
+static double relative_difference(const RunOutputs *original, const Table *outputs,
+                                  const OutputComparison *output) {
+    const TensorId *found = table_get(outputs, output->path);
     if (found == NULL || output->numbers.nonfinite_mismatches > 0)
         return INFINITY;
     return output->numbers.max_abs / tensor_sketch(&original->tensors[found->number]).size;
@@ -42,20 +45,21 @@ static Departing departing_outputs(StepState *step, const Pair *pair) {
     size_t count;
     const bool all_match = compare_outputs(arena, &pair->original, &pair->candidate, step->result->tolerance,
                                            step->processors, &outputs, &count, findings_new(arena));
-    const OutputTensors theirs = output_tensors(arena, &step->original_trace.outputs),
-                        ours = output_tensors(arena, &step->candidate_trace.outputs);
+    const Table *theirs = outputs_by_path(arena, &step->original_trace.outputs),
+                *ours = outputs_by_path(arena, &step->candidate_trace.outputs),
+                *numbers = outputs_by_path(arena, &pair->original.outputs);
     Departing departing = {.original = ARENA_ARRAY(arena, TensorId, count + 1),
                            .candidate = ARENA_ARRAY(arena, TensorId, count + 1)};
     for (size_t i = 0; i < count; i++) {
         const OutputComparison *output = &outputs[i];
-        const TensorId *there = find_output(&theirs, output->path), *here = find_output(&ours, output->path);
+        const TensorId *there = table_get(theirs, output->path), *here = table_get(ours, output->path);
         if (!output->compared || there == NULL || here == NULL ||
             (all_match ? output->numbers.max_abs == 0 : output->matches))
             continue;
         departing.original[departing.count] = *there;
         departing.candidate[departing.count++] = *here;
         departing.difference =
-            fmax(departing.difference, relative_difference(arena, &pair->original, output));
+            fmax(departing.difference, relative_difference(&pair->original, numbers, output));
     }
     return departing;
 }

@@ -24,11 +24,6 @@ OutputTensors output_tensors(Arena *arena, const Value *value) {
     return outputs;
 }
 
-static bool depends_on_anything(const Dependence *dependence) {
-    return dependence->unknown ||
-           dependence->inputs->count + dependence->parameters->count + dependence->buffers->count > 0;
-}
-
 const char *independent_input(Arena *arena, const Trace *original, const Trace *candidate) {
     for (size_t t = 0; t < original->tensor_count; t++) {
         const TraceTensor *input = &original->tensors[t];
@@ -58,14 +53,9 @@ static const TensorId *output_at(const OutputTensors *outputs, const char *path,
 const char *independent_output(Arena *arena, const Trace *original, const Trace *candidate) {
     OutputTensors theirs = output_tensors(arena, &original->outputs),
                   ours = output_tensors(arena, &candidate->outputs);
-    for (size_t i = 0; i < theirs.count && theirs.count == ours.count; i++) {
-        const TensorId *own = output_at(&ours, theirs.paths[i], i);
-        const Dependence here = trace_output_dependence(arena, candidate, *own);
-        if (depends_on_anything(&here))
-            continue;
-        const Dependence there = trace_output_dependence(arena, original, theirs.tensors[i]);
-        if (depends_on_anything(&there))
+    const bool *there = trace_dependent(arena, original), *here = trace_dependent(arena, candidate);
+    for (size_t i = 0; i < theirs.count && theirs.count == ours.count; i++)
+        if (there[theirs.tensors[i].number] && !here[output_at(&ours, theirs.paths[i], i)->number])
             return theirs.paths[i];
-    }
     return NULL;
 }

@@ -142,10 +142,7 @@ Status trial_settle(StepState *step, const PairRequest *request, const Pair *pai
     Tolerance near = scaled(step->result->tolerance, trial->pass ? 0.1 : 10);
     if (!trial->pass && !trial_only_numbers_differ(trial))
         return STATUS_OK;
-    OutputComparison *outputs;
-    size_t count;
-    bool agrees = compare_outputs(step->arena, &pair->original, &pair->candidate, near, step->processors,
-                                  &outputs, &count, findings_new(step->arena));
+    bool agrees = outputs_agree(&pair->original, &pair->candidate, near, step->processors);
     bool borderline = trial->pass ? !agrees : agrees || trial->kind != TRIAL_SEEDED;
     Wide wide;
     if (!borderline || trial->max_diff == 0)
@@ -157,9 +154,8 @@ Status trial_settle(StepState *step, const PairRequest *request, const Pair *pai
         trial->pass = true;
     if (!trial->pass && trial->kind == TRIAL_SCALED_WEIGHTS && wide != WIDE_OTHER &&
         (wide != WIDE_MEANING || stays_narrow(step)) &&
-        compare_outputs(step->arena, &pair->original, &pair->candidate,
-                        scaled(step->result->tolerance, ENLARGED), step->processors, &outputs, &count,
-                        findings_new(step->arena))) {
+        outputs_agree(&pair->original, &pair->candidate, scaled(step->result->tolerance, ENLARGED),
+                      step->processors)) {
         trial->pass = true;
         trial->counts = false;
         trial->why_not = "a difference of which float64 does not tell whether it is rounding";

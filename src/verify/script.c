@@ -64,7 +64,8 @@ static void judge(Arena *arena, const CellReport *report, ScriptResult *result) 
     if (strlen(report->log) >= MOST_OUTPUT)
         result->why_not = "printed more than 1 MiB";
     else if (result->status < 0)
-        result->why_not = report->message != NULL ? report->message : "gave no exit status";
+        result->why_not =
+            arena_strdup(arena, report->message != NULL ? report->message : "gave no exit status");
     else if (result->status > 0)
         result->why_not = arena_printf(arena, "exited with status %d%s%s", result->status,
                                        result->said[0] == '\0' ? " and said nothing" : ": ", result->said);

@@ -42,20 +42,14 @@ Finding *step_violation(StepState *step, VerifyRule rule, Place place, const cha
 
 void step_narrow(StepState *step, const char *rule, const char *what) {
     StepResult *result = step->result;
-    size_t count = result->assumption_count;
-    const char **claims = ARENA_ARRAY(step->arena, const char *, count + 1);
-    const char **rules = ARENA_ARRAY(step->arena, const char *, count + 1);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < result->assumption_count; i++)
         if (text_equal(result->assumptions[i], what) && text_equal(result->assumption_rules[i], rule))
             return; /* it is said once, whichever trial or call it is seen in */
-        claims[i] = result->assumptions[i];
-        rules[i] = result->assumption_rules[i];
-    }
-    claims[count] = what;
-    rules[count] = rule;
-    result->assumptions = claims;
-    result->assumption_rules = rules;
-    result->assumption_count = count + 1;
+    size_t rule_count = result->assumption_count, rule_capacity = result->assumption_capacity;
+    *(const char **)arena_push(step->arena, (void *)&result->assumption_rules, &rule_count, &rule_capacity,
+                               sizeof rule) = rule;
+    *(const char **)arena_push(step->arena, (void *)&result->assumptions, &result->assumption_count,
+                               &result->assumption_capacity, sizeof what) = what;
 }
 
 const char *rigor_name(Rigor rigor) {

@@ -43,11 +43,8 @@ static Status first_call_agrees(StepState *step, const PairRequest *request, boo
     once.again = false;
     Pair pair;
     Status status = pair_run(step, &once, &pair, error);
-    OutputComparison *outputs;
-    size_t count;
     *agrees = status == STATUS_OK && !pair.original_failure.failed && !pair.candidate_failure.failed &&
-              compare_outputs(step->arena, &pair.original, &pair.candidate, step->result->tolerance,
-                              step->processors, &outputs, &count, findings_new(step->arena));
+              outputs_agree(&pair.original, &pair.candidate, step->result->tolerance, step->processors);
     pair_close(&pair);
     return status;
 }
@@ -192,11 +189,7 @@ static Status run_trial(Trials *trials, const PairRequest *request, TrialKind ki
 /* Does any output of the original differ between two of its runs, by so much that a trial could fail? */
 static bool outputs_change(StepState *step, const RunOutputs *a, const RunOutputs *b) {
     const RunOutputs first = outputs_alone(a), second = outputs_alone(b);
-    OutputComparison *outputs;
-    size_t count;
-    bool same = compare_outputs(step->arena, &first, &second, step->result->tolerance, step->processors,
-                                &outputs, &count, findings_new(step->arena));
-    return !same;
+    return !outputs_agree(&first, &second, step->result->tolerance, step->processors);
 }
 
 static bool has_floating_state(const StepState *step) {

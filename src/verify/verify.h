@@ -177,7 +177,7 @@ typedef struct StepResult {
     size_t allowed_import_count;
     const char **assumptions;      /* "attn.bias keeps its value from construction" */
     const char **assumption_rules; /* for each, the rule that narrows the claim: "soundness 11" */
-    size_t assumption_count;
+    size_t assumption_count, assumption_capacity;
     struct {
         double total, start_interpreter, policy, construct, run, compare;
         double forward; /* of `run`: wall time in which a forward was running */

@@ -27,13 +27,8 @@ static void assign_whole(Assigning *assigning, size_t entry, size_t original, As
 
 static void assume(Assigning *assigning, const char *assumption) {
     Assignment *out = assigning->out;
-    struct {
-        const char **items;
-        size_t count, capacity;
-    } list = {out->assumptions, out->assumption_count, out->assumption_count};
-    *(const char **)ARENA_PUSH(assigning->arena, &list) = assumption;
-    out->assumptions = list.items;
-    out->assumption_count = list.count;
+    *(const char **)arena_push(assigning->arena, (void *)&out->assumptions, &out->assumption_count,
+                               &assigning->assumption_capacity, sizeof assumption) = assumption;
 }
 
 /* ---- Equal names -------------------------------------------------------------------------- */
@@ -88,11 +83,8 @@ static void assign_equal_name(Assigning *assigning, size_t index) {
     }
     if (assigned->by != ASSIGNED_NOTHING || assigned->reported || out->original_nowhere[original->tie])
         return;
-    for (size_t i = 0; out->map != NULL && i < out->map->count; i++) {
-        const StateEntry *mapped = table_get(out->original->by_key, out->map->items[i].key);
-        if (mapped == original && out->original_used[original->tie])
-            return; /* the map sends this very key elsewhere */
-    }
+    if (assigning->mapped[original - out->original->items] && out->original_used[original->tie])
+        return; /* the map sends this very key elsewhere */
     if (!same_kind_of_tensor(original, candidate)) {
         report_unlike(assigning, original, candidate);
         return;
@@ -247,25 +239,40 @@ static size_t shared_around_gap(const Components *a, const Components *b) {
     return best;
 }
 
+typedef struct Key Key;
+struct Key { /* of a tensor, which may have several */
+    const char *text;
+    Components components;
+    const Key *next_tied;
+};
+
+static const Key *keys_of(Arena *arena, const StateDict *dict, size_t first) {
+    Key *keys = NULL;
+    for (size_t i = first; i != SIZE_MAX; i = dict->items[i].next_tied) {
+        Key *key = ARENA_NEW(arena, Key);
+        *key = (Key){dict->items[i].key, components_of(dict->items[i].key), keys};
+        keys = key;
+    }
+    return keys;
+}
+
 /* How alike two keys are: equal ends say more than a child that wraps what the original had there itself. */
-static size_t likeness(const char *one, const char *other) {
-    Components a = components_of(one), b = components_of(other);
-    size_t ends = 2 * shared_suffix(one, other);
-    size_t in_one = shared_around_gap(&a, &b), in_other = shared_around_gap(&b, &a);
+static size_t likeness(const Key *one, const Key *other) {
+    const Components *a = &one->components, *b = &other->components;
+    size_t ends = 2 * shared_suffix(one->text, other->text);
+    size_t in_one = shared_around_gap(a, b), in_other = shared_around_gap(b, a);
     size_t wrapped = in_one > in_other ? in_one : in_other;
     return wrapped > 0 && 2 * wrapped - 1 > ends ? 2 * wrapped - 1 : ends;
 }
 
-static size_t shared_by_any_key(const StateDict *originals, size_t original, const StateDict *candidates,
-                                size_t candidate) {
+static uint8_t shared_by_any_key(const Key *original, const Key *candidates) {
     size_t best = 0;
-    for (size_t i = original; i != SIZE_MAX; i = originals->items[i].next_tied) {
-        for (size_t j = candidate; j != SIZE_MAX; j = candidates->items[j].next_tied) {
-            size_t shared = likeness(originals->items[i].key, candidates->items[j].key);
+    for (; original != NULL; original = original->next_tied)
+        for (const Key *candidate = candidates; candidate != NULL; candidate = candidate->next_tied) {
+            size_t shared = likeness(original, candidate);
             best = shared > best ? shared : best;
         }
-    }
-    return best;
+    return best < UINT8_MAX ? (uint8_t)best : UINT8_MAX;
 }
 
 typedef struct Members { /* indices in a state dict */
@@ -275,7 +282,7 @@ typedef struct Members { /* indices in a state dict */
 
 typedef struct Group { /* unassigned tensors of one kind, shape and dtype */
     Members originals, candidates;
-    size_t *shared; /* [original][candidate] */
+    uint8_t *shared; /* [original][candidate]: there may be very many pairs */
 } Group;
 
 /* The number in the list that shares most with `fixed` on the other side; SIZE_MAX if it isn't the only one.
@@ -303,6 +310,19 @@ static void remove_taken(Members *members, const bool *taken) {
     members->count = kept;
 }
 
+static void compare_keys(Arena *arena, const Assignment *out, Group *group) {
+    const Members *originals = &group->originals, *candidates = &group->candidates;
+    const Key **keys = ARENA_ARRAY(arena, const Key *, candidates->count);
+    for (size_t j = 0; j < candidates->count; j++)
+        keys[j] = keys_of(arena, out->candidate, candidates->items[j]);
+    group->shared = ARENA_ARRAY(arena, uint8_t, originals->count * candidates->count);
+    for (size_t i = 0; i < originals->count && candidates->count > 0; i++) {
+        const Key *own = keys_of(arena, out->original, originals->items[i]);
+        for (size_t j = 0; j < candidates->count; j++)
+            group->shared[i * candidates->count + j] = shared_by_any_key(own, keys[j]);
+    }
+}
+
 /* Pairs off those that are each other's only best, until none is left; then, if one is left on both sides,
  * those. */
 static void pair_group(Assigning *assigning, Group *group) {
@@ -311,11 +331,8 @@ static void pair_group(Assigning *assigning, Group *group) {
     Members *originals = &group->originals, *candidates = &group->candidates;
     bool *original_taken = ARENA_ARRAY(arena, bool, originals->count);
     bool *candidate_taken = ARENA_ARRAY(arena, bool, candidates->count);
-    group->shared = ARENA_ARRAY(arena, size_t, originals->count * candidates->count);
-    for (size_t i = 0; i < originals->count; i++)
-        for (size_t j = 0; j < candidates->count; j++)
-            group->shared[i * candidates->count + j] =
-                shared_by_any_key(out->original, originals->items[i], out->candidate, candidates->items[j]);
+    Arena *scratch = arena_new();
+    compare_keys(scratch, out, group);
     for (bool more = true; more;) {
         more = false;
         for (size_t j = 0; j < candidates->count; j++) {
@@ -326,6 +343,7 @@ static void pair_group(Assigning *assigning, Group *group) {
             original_taken[i] = candidate_taken[j] = more = true;
         }
     }
+    arena_free(scratch);
     remove_taken(originals, original_taken);
     remove_taken(candidates, candidate_taken);
     if (originals->count == 1 && candidates->count == 1)
@@ -450,7 +468,10 @@ void weights_assign(Arena *arena, const StateDict *original, const StateDict *ca
                         .original_reported = ARENA_ARRAY(arena, bool, original->count),
                         .original_nowhere = ARENA_ARRAY(arena, bool, original->count),
                         .original_equalled = ARENA_ARRAY(arena, bool, original->count)};
-    Assigning assigning = {.arena = arena, .out = out, .findings = findings};
+    Assigning assigning = {.arena = arena,
+                           .out = out,
+                           .findings = findings,
+                           .mapped = ARENA_ARRAY(arena, bool, original->count)};
     if (map != NULL)
         assign_by_map(&assigning);
     for (size_t i = 0; i < candidate->count; i++)

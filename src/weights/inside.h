@@ -12,6 +12,9 @@ typedef struct Assigning { /* an assignment in the making */
     Arena *arena;
     Assignment *out;
     Findings *findings;
+    bool *mapped;     /* by original key: the map names it */
+    size_t suggested; /* how often a key was named that may have been meant */
+    size_t assumption_capacity;
 } Assigning;
 
 /* Assigns what the map says, whole keys and parts, and reports what is wrong in it. */

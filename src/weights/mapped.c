@@ -89,6 +89,8 @@ static bool fit(const StateEntry *original, const StateEntry *candidate, const M
 }
 
 /* ---- Keys --------------------------------------------------------------------------------- */
+enum { MOST_SUGGESTED = 20 };
+
 const char *nearest_key(const StateDict *dict, const char *key) {
     const char *nearest = NULL;
     size_t best = strlen(key) / 3 + 1;
@@ -114,7 +116,8 @@ static const StateEntry *find_key(Assigning *assigning, const StateDict *dict, c
     Finding *finding = findings_add(assigning->findings, &WEIGHTS_RULES[WEIGHTS_UNKNOWN_KEY],
                                     SEVERITY_VIOLATION, place, "the %s has no key \"%s\"", side, key);
     finding->where = key;
-    const char *nearest = nearest_key(dict, key);
+    /* Where all keys are wrong, a few show how; to hold each against all would take long. */
+    const char *nearest = assigning->suggested++ < MOST_SUGGESTED ? nearest_key(dict, key) : NULL;
     if (nearest != NULL)
         finding->instead = arena_printf(assigning->findings->arena, "did you mean \"%s\"?", nearest);
     else if (table_has(other->by_key, key))
@@ -301,6 +304,7 @@ void assign_by_map(Assigning *assigning) {
             find_key(assigning, out->original, out->candidate, "original", entry->key, place);
         if (original == NULL)
             continue;
+        assigning->mapped[original - out->original->items] = true;
         if (entry->target_count == 0)
             out->original_nowhere[original->tie] = true;
         for (size_t j = 0; j < entry->target_count; j++)

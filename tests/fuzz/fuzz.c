@@ -37,8 +37,7 @@ static void fuzz_trace(Arena *arena, Bytes bytes, const json_t *json) {
     trace_print(&trace, NULL, 0, &text);
     UnknownOrigin *unknown;
     (void)trace_unknown_origins(arena, &trace, &unknown);
-    for (size_t i = 0; i < trace.tensor_count && i < 8; i++)
-        (void)trace_output_dependence(arena, &trace, (TensorId){(uint32_t)i});
+    (void)trace_dependent(arena, &trace);
 }
 
 /* {"trace": .., "values": ..}: what a run sends, over a memory file of zeros. */
