@@ -235,6 +235,15 @@ def kernel_name_lies_about_its_shape(d):
 def kernel_name_lies_about_its_operation(d):
     d.rename(NORM, "rms_norm_8_fp32")
 
+@variant([9], ["at head in the recomposed model it does linear, gelu"])
+def kernel_keeps_more_when_its_parent_says_so(d):
+    """It makes the same calls everywhere; which of them an output needs is another matter."""
+    d.edit("tiny", "return self.head(x)", "return F.gelu(self.head(x))")
+    d.edit(HEAD, "out_features)\n\n", "out_features)\n        self.which = 0\n\n")
+    d.edit(HEAD, "return self.linear(x)", "x = self.linear(x)\n        return (x, nn.functional.gelu(x))[self.which]")
+    d.replace(STEP_1 + "/refactored.py", "Head(width, classes)", "Head(width, classes)\n        self.head.which = 1")
+
+
 
 @variant([11], ["fp32"])
 def kernel_name_lies_about_its_dtype(d):
@@ -356,6 +365,58 @@ def root_component_is_not_the_root_model(d):
 def root_component_has_fewer_layers_than_the_root_model(d):
     d.write("tiny_model.py", d.read("level_3_model/tiny.py").replace("return [8, 16, 4, 2]", "return [8, 16, 4, 3]"))
     d.tree(lambda tree: tree["metadata"].update(source_file="tiny_model.py"))
+@variant([17], ["gelu is given approximate='tanh' at blocks.0.mlp.act in the recomposed model, and 'none' with its own inputs"])
+def kernel_has_another_constant_by_an_attribute(d):
+    for stem in ("tiny", BLOCK, MLP):
+        d.edit(stem, "F.gelu(", "F.gelu(approximate='tanh', input=")
+    d.edit(GELU, "class Model(nn.Module):\n", "class Model(nn.Module):\n    how = 'none'\n\n")
+    d.edit(GELU, "F.gelu(x)", "F.gelu(x, approximate=self.how)")
+    d.replace(STEP_3 + "/refactored.py", "self.act = Gelu()", "self.act = Gelu()\n        self.act.how = 'tanh'")
+
+
+@variant([17], ["and 0.01 with its own inputs"])
+def kernel_is_given_another_number(d):
+    for stem in ("tiny", BLOCK, MLP):
+        d.edit(stem, "F.gelu(", "F.leaky_relu(negative_slope=0.2, input=")
+    d.edit(GELU, "self, x)", "self, x, slope)")
+    d.edit(GELU, "F.gelu(x)", "F.leaky_relu(x, negative_slope=slope)")
+    d.edit(GELU, "torch.randn(2, 4, 16)", "torch.randn(2, 4, 16), 0.01")
+    d.replace(STEP_3 + "/refactored.py", "self.act(self.fc(x))", "self.act(self.fc(x), 0.2)")
+
+
+def smaller_head(d, takes, builds, gives, calls):
+    """A head of 2 classes by itself, of 4 in the model; `takes` is what its __init__ takes."""
+    d.edit(HEAD, "self, in_features=8, out_features=4", "self, " + takes)
+    d.edit(HEAD, "nn.Linear(in_features, out_features)", "nn.Linear(%s)" % builds)
+    d.edit(HEAD, "return [8, 4]", "return " + gives)
+    d.edit(HEAD, "return (2, 4, 4)", "return (2, 4, 2)")
+    d.rename(HEAD, "linear_8x2_fp32")
+    d.replace(STEP_1 + "/refactored.py", "Head(width, classes)", "Head(%s)" % calls)
+    d.tree(lambda tree: tree["nodes"]["linear_8x2_fp32"].update(output_shapes={"output": [2, 4, 2]}))
+
+
+@variant([17], ["sizes is tuple of 0 here, tuple of 2 in the original"])
+def sizes_are_left_to_positions(d):
+    smaller_head(d, "*sizes", "*(sizes or (8, 2))", "[]", "width, classes")
+
+
+@variant([17], ["b is not given here, 4 in the original"])
+def sizes_are_left_to_keywords(d):
+    smaller_head(d, "**sizes", "8, sizes.get('b', 2)", "[]", "b=classes")
+
+
+@variant([17], ["config['SimpleNamespace']['b'] is 2 here, 4 in the original"])
+def sizes_are_attributes_of_an_object(d):
+    smaller_head(d, "config", "config.a, config.b", "[SimpleNamespace(a=8, b=2)]", "SimpleNamespace(a=width, b=classes)")
+    for name in ["level_0_kernel/linear_8x2_fp32.py", STEP_1 + "/children/linear_8x2_fp32.py", STEP_1 + "/refactored.py"]:
+        d.replace(name, "import torch\n", "import torch\nfrom types import SimpleNamespace\n")
+
+
+@variant([17], ["'list with the hash"])
+def sizes_stand_in_a_long_list(d):
+    smaller_head(d, "sizes", "sizes[0], sizes[1]", "[[8, 2] + [0] * 9000]", "[width, classes] + [0] * 9000")
+
+
 
 
 @variant((), ["that it is the model you mean is not checked"])
