@@ -327,6 +327,13 @@ def log_that_says_nothing(d):
     d.json("decomposition_log.json", lambda log: log["entries"][0].update(title=" ", description=""))
 
 
+@variant([14], ["'tiny' lists 'gelu_fp32', which steps/step_1_tiny_to_layers imports and does not build"])
+def a_listed_child_is_imported_and_not_built(d):
+    shutil.copy(d.path("level_0_kernel/gelu_fp32.py"), d.path(STEP_1 + "/children/gelu_fp32.py"))
+    d.replace(STEP_1 + "/refactored.py", "from block import", "from gelu_fp32 import Model as Unused\nfrom block import")
+    d.tree(lambda tree: tree["nodes"]["tiny"]["children"].append(GELU))
+
+
 @variant([16], ["float16"])
 def declared_dtype_is_wrong(d):
     d.tree(lambda tree: tree["nodes"][GELU]["input_dtypes"].update(x="float16"))
