@@ -160,6 +160,21 @@ def coverage_summary_is_wrong(d):
     d.json("verification/coverage_summary.json", lambda summary: summary["coverage"].update(total_original_ops=7))
 
 
+@variant([6], ["it says 50.0 %, and 100.0 % are covered"])
+def coverage_summary_has_another_percentage(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"].update(coverage_pct=50))
+
+
+@variant([6], ["it has 1 missing_op_types, and there are 0"])
+def coverage_summary_misses_an_operator(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"].update(missing_op_types=["gelu"]))
+
+
+@variant([6], ["it says that gelu is missing, and it is covered"])
+def coverage_summary_has_another_status(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"]["op_details"][0].update(status="missing"))
+
+
 @variant([6])
 def coverage_summary_is_no_json(d):
     d.write("verification/coverage_summary.json", "{")
