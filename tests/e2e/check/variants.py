@@ -235,6 +235,15 @@ def kernel_does_more_when_its_parent_says_so(d):
     d.replace(STEP_1 + "/refactored.py", "Head(width, classes)", "Head(width, classes)\n        self.head.extra = 1")
 
 
+@variant([9], ["at head in the recomposed model it does linear, gelu"])
+def kernel_keeps_more_when_its_parent_says_so(d):
+    """It makes the same calls everywhere; which of them an output needs is another matter."""
+    d.edit("tiny", "return self.head(x)", "return F.gelu(self.head(x))")
+    d.edit(HEAD, "out_features)\n\n", "out_features)\n        self.which = 0\n\n")
+    d.edit(HEAD, "return self.linear(x)", "x = self.linear(x)\n        return (x, nn.functional.gelu(x))[self.which]")
+    d.replace(STEP_1 + "/refactored.py", "Head(width, classes)", "Head(width, classes)\n        self.head.which = 1")
+
+
 @variant([10], ["one operation"])
 def fusion_of_one_operation(d):
     d.path("level_0_kernel/%s.py" % NORM).rename(d.path("level_1_fusion/%s.py" % NORM))
@@ -249,15 +258,6 @@ def kernel_name_lies_about_its_shape(d):
 @variant([11], ["layer_norm"])
 def kernel_name_lies_about_its_operation(d):
     d.rename(NORM, "rms_norm_8_fp32")
-
-@variant([9], ["at head in the recomposed model it does linear, gelu"])
-def kernel_keeps_more_when_its_parent_says_so(d):
-    """It makes the same calls everywhere; which of them an output needs is another matter."""
-    d.edit("tiny", "return self.head(x)", "return F.gelu(self.head(x))")
-    d.edit(HEAD, "out_features)\n\n", "out_features)\n        self.which = 0\n\n")
-    d.edit(HEAD, "return self.linear(x)", "x = self.linear(x)\n        return (x, nn.functional.gelu(x))[self.which]")
-    d.replace(STEP_1 + "/refactored.py", "Head(width, classes)", "Head(width, classes)\n        self.head.which = 1")
-
 
 
 @variant([11], ["fp32"])
@@ -327,6 +327,13 @@ def counts_are_wrong(d):
     d.tree(lambda tree: tree["metadata"].update(total_components=9))
 
 
+@variant([14], ["'tiny' lists 'gelu_fp32', which steps/step_1_tiny_to_layers imports and does not build"])
+def a_listed_child_is_imported_and_not_built(d):
+    shutil.copy(d.path("level_0_kernel/gelu_fp32.py"), d.path(STEP_1 + "/children/gelu_fp32.py"))
+    d.replace(STEP_1 + "/refactored.py", "from block import", "from gelu_fp32 import Model as Unused\nfrom block import")
+    d.tree(lambda tree: tree["nodes"]["tiny"]["children"].append(GELU))
+
+
 @variant([14], ["instance"])
 def instance_count_is_wrong(d):
     d.tree(lambda tree: tree["nodes"][GELU].update(instance_count=3))
@@ -340,13 +347,6 @@ def log_without_a_decision(d):
 @variant([15], ["entry 1 says nothing"])
 def log_that_says_nothing(d):
     d.json("decomposition_log.json", lambda log: log["entries"][0].update(title=" ", description=""))
-
-
-@variant([14], ["'tiny' lists 'gelu_fp32', which steps/step_1_tiny_to_layers imports and does not build"])
-def a_listed_child_is_imported_and_not_built(d):
-    shutil.copy(d.path("level_0_kernel/gelu_fp32.py"), d.path(STEP_1 + "/children/gelu_fp32.py"))
-    d.replace(STEP_1 + "/refactored.py", "from block import", "from gelu_fp32 import Model as Unused\nfrom block import")
-    d.tree(lambda tree: tree["nodes"]["tiny"]["children"].append(GELU))
 
 
 @variant([16], ["float16"])
@@ -365,28 +365,6 @@ def reduced_batch(d):
     d.edit(GELU, "return (2, 4, 16)", "return (1, 4, 16)")
 
 
-@variant([3])
-def fewer_layers_in_refactored(d):
-    d.replace(STEP_1 + "/refactored.py", "return [8, 16, 4, 2]", "return [8, 16, 4, 1]")
-
-
-# ---- Files and nodes ----
-
-@variant()
-def source_file_with_backslashes(d):
-    d.tree(lambda tree: tree["metadata"].update(source_file="level_3_model\\tiny.py"))
-
-
-@variant([14], ["not proved to be the root model"])
-def root_component_is_not_the_root_model(d):
-    d.write("tiny_model.py", d.read("level_3_model/tiny.py").replace("F.gelu(", "F.silu("))
-    d.tree(lambda tree: tree["metadata"].update(source_file="tiny_model.py"))
-
-
-@variant([17], ["depth=2 here, width=8, inner=16, classes=4, depth=3"])
-def root_component_has_fewer_layers_than_the_root_model(d):
-    d.write("tiny_model.py", d.read("level_3_model/tiny.py").replace("return [8, 16, 4, 2]", "return [8, 16, 4, 3]"))
-    d.tree(lambda tree: tree["metadata"].update(source_file="tiny_model.py"))
 @variant([17], ["gelu is given approximate='tanh' at blocks.0.mlp.act in the recomposed model, and 'none' with its own inputs"])
 def kernel_has_another_constant_by_an_attribute(d):
     for stem in ("tiny", BLOCK, MLP):
@@ -439,6 +417,28 @@ def sizes_stand_in_a_long_list(d):
     smaller_head(d, "sizes", "sizes[0], sizes[1]", "[[8, 2] + [0] * 9000]", "[width, classes] + [0] * 9000")
 
 
+@variant([3])
+def fewer_layers_in_refactored(d):
+    d.replace(STEP_1 + "/refactored.py", "return [8, 16, 4, 2]", "return [8, 16, 4, 1]")
+
+
+# ---- Files and nodes ----
+
+@variant()
+def source_file_with_backslashes(d):
+    d.tree(lambda tree: tree["metadata"].update(source_file="level_3_model\\tiny.py"))
+
+
+@variant([14], ["not proved to be the root model"])
+def root_component_is_not_the_root_model(d):
+    d.write("tiny_model.py", d.read("level_3_model/tiny.py").replace("F.gelu(", "F.silu("))
+    d.tree(lambda tree: tree["metadata"].update(source_file="tiny_model.py"))
+
+
+@variant([17], ["depth=2 here, width=8, inner=16, classes=4, depth=3"])
+def root_component_has_fewer_layers_than_the_root_model(d):
+    d.write("tiny_model.py", d.read("level_3_model/tiny.py").replace("return [8, 16, 4, 2]", "return [8, 16, 4, 3]"))
+    d.tree(lambda tree: tree["metadata"].update(source_file="tiny_model.py"))
 
 
 @variant((), ["that it is the model you mean is not checked"])
@@ -542,6 +542,16 @@ def unused_component(d):
         del tree["nodes"]["relu_fp32"]["instance_count"]
 
     d.tree(change)
+
+
+@variant()
+def a_layer_has_the_name_output(d):
+    """As in BERT: an edge to or from `output` may mean it."""
+    for path in list(d.root.rglob("block.py")):
+        path.rename(path.with_name("output.py"))
+    d.replace(STEP_1 + "/refactored.py", "from block import", "from output import")
+    d.path(STEP_2).rename(d.path("steps/step_2_output_to_fusions"))
+    d.write("decomposition_tree.json", d.read("decomposition_tree.json").replace('"block"', '"output"').replace("/block.py", "/output.py"))
 
 
 @variant()
