@@ -3,9 +3,13 @@ itself as in its own step; and every component remembers what its parent built i
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import inspect
 import json
 import types
+
+import torch
 
 from . import construct, values
 
@@ -13,11 +17,11 @@ TYPE_CHECKING = False  # typing takes milliseconds to load
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-    import torch
-
 # Where an instance keeps what it was built with; a copy of the instance has it too. No identifier is spelled so.
 CONSTRUCTION = "\0construction"
 LONGEST_ARGUMENT = 1 << 14  # characters of JSON
+DEEPEST_CONFIGURATION = 8
+HAVE_ITEMS = (torch.Tensor, dict, list, tuple, set, frozenset, str, bytes, int, float)  # what they hold is no attribute
 MOST_CONSTRUCTIONS = 100000
 
 
@@ -100,19 +104,39 @@ def encode(signature: inspect.Signature, instance: Any, arguments: Any, keywords
         kind = signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
             pairs += [[str(key), encode_one(item)] for key, item in value.items()]
-        elif kind is not inspect.Parameter.VAR_POSITIONAL or value:
+        else:
             pairs.append([name, encode_one(value)])
     return {"d": pairs}
 
 
 def encode_one(value: Any) -> Any:
+    """What is too long to be sent is told by its hash: two that differ must not look alike."""
     try:
-        encoded = values.encode(value, lambda tensor: 0)
-        if len(json.dumps(encoded)) <= LONGEST_ARGUMENT:
+        encoded = values.encode(opened(value), lambda tensor: 0)
+        text = json.dumps(encoded)
+        if len(text) <= LONGEST_ARGUMENT:
             return encoded
+        return {"o": "%s with the hash %s" % (type(value).__name__, hashlib.sha256(text.encode()).hexdigest()[:32])}
     except (TypeError, ValueError):
         pass
     return {"o": type(value).__name__}
+
+
+def opened(value: Any, depth: int = 0) -> Any:
+    """A configuration that is an object of the user's own, as a dict of its attributes: they are what it says."""
+    def inner(item: Any) -> Any:
+        return opened(item, depth + 1)
+
+    kind = type(value)
+    if depth > DEEPEST_CONFIGURATION:
+        return value
+    if kind in (list, tuple):
+        return kind(inner(item) for item in value)
+    if kind is dict:
+        return {key: inner(item) for key, item in value.items()}
+    if callable(value) or dataclasses.is_dataclass(value) or isinstance(value, HAVE_ITEMS) or not hasattr(value, "__dict__"):
+        return value
+    return {kind.__name__: {key: inner(item) for key, item in sorted(vars(value).items())}}
 
 
 def constructions(model: torch.nn.Module) -> List[Dict[str, Any]]:

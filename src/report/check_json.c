@@ -63,11 +63,14 @@ static json_t *steps_json(const CheckResult *result, const char *timestamp) {
     return list;
 }
 
+/* Where nothing could be judged, there are no steps' results to ask. */
 static const char *method_of(const CheckResult *result) {
     bool proved = result->composition.step.proof.proved;
+    if (result->verdict != VERDICT_PASS)
+        return NULL;
     for (size_t i = 0; i < result->project.step_count; i++)
         proved &= result->steps[i].proof.proved;
-    return result->verdict != VERDICT_PASS ? NULL : proved ? "proved" : "tested";
+    return proved ? "proved" : "tested";
 }
 
 json_t *report_check_json(Arena *arena, const CheckResult *result, const char *timestamp) {

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-static const char *status_name(CoverageStatus status) {
-    static const char *const NAMES[] = {"covered", "partial", "missing", "extra"};
-    return NAMES[status];
-}
-
 static const char *printable(Arena *arena, const char *text) {
     return text_printable(arena, text, strlen(text));
 }
@@ -25,7 +20,7 @@ static json_t *row_json(const CoverageRow *row) {
     set(json, "op_type", json_string(row->operator));
     set(json, "original_count", json_integer((json_int_t)row->original));
     set(json, "decomposed_count", json_integer((json_int_t)row->decomposed));
-    set(json, "status", json_string(status_name(row->status)));
+    set(json, "status", json_string(coverage_status_name(row->status)));
     set(json, "arithmetic", json_boolean(row->arithmetic));
     set(json, "note", text_or_null(row->note));
     return json;

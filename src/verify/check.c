@@ -506,6 +506,7 @@ void check_verify(Arena *arena, Probe *probe, const CheckOptions *options, const
         judge_root(&check);
         judge_repeats(&check);
         judge_instances(&check);
+        children_check(arena, &result->project, &result->composition, result->findings);
         judge_placements(&check);
     }
     take_facts(&check);

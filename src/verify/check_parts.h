@@ -16,9 +16,20 @@ void claims_check(Arena *arena, CheckResult *result);
 size_t checklist_line_of(const Rule *rule, bool recomposed);
 
 /* A kernel is one operation at each of its places, and one file (instances.c): findings level.kernel,
- * name.copy. */
+ * name.copy; and at one of them it does what it does alone: dimensions.work. */
 void instances_check(Arena *arena, const Project *project, const ComponentResult *const *components,
                      const CompositionResult *composition, const Patterns *patterns, Findings *findings);
+
+/* A kernel's work at a place against that with its own inputs (own_work.c). Are these the same calls, each
+ * needed by an output or not at both? */
+bool own_calls(const Trace *trace, const TraceModuleCall *within, const Trace *own);
+/* With the same constants, on tensors of the same shapes too? How not, in words; NULL: it is all the same. */
+const char *own_work_difference(Arena *arena, const Trace *trace, const TraceModuleCall *within,
+                                const Trace *own);
+
+/* The children that the tree lists are those that a step builds (children.c): findings tree.children. */
+void children_check(Arena *arena, const Project *project, const CompositionResult *composition,
+                    Findings *findings);
 
 /* Goes through the guide's checklist and gives the verdict. */
 void check_conclude(Arena *arena, CheckResult *result);

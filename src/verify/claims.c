@@ -1,6 +1,7 @@
 /* claims: what the folder's own result files say, against what was found. */
 #include "check_parts.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { MOST_BYTES = 64 << 20 };
@@ -60,6 +61,26 @@ static const char *count_that_differs(Arena *arena, const json_t *counts, const 
     return NULL;
 }
 
+/* What is said besides of a row, or of the whole, in words and percents; it may be left out. */
+static const char *saying_that_differs(Arena *arena, const json_t *coverage, const CoverageResult *ours) {
+    static const char *const lists[] = {"missing_op_types", "extra_op_types"};
+    static const CoverageStatus meant[] = {COVERAGE_MISSING, COVERAGE_EXTRA};
+    const json_t *percent = json_object_get(coverage, "coverage_pct");
+    if (json_is_number(percent) && fabs(json_number_value(percent) - ours->percent) > 0.1)
+        return arena_printf(arena, "it says %.1f %%, and %.1f %% are covered", json_number_value(percent),
+                            ours->percent);
+    for (size_t l = 0; l < COUNT_OF(lists); l++) {
+        size_t count = 0;
+        const json_t *list = json_object_get(coverage, lists[l]);
+        for (size_t i = 0; i < ours->row_count; i++)
+            count += ours->rows[i].status == meant[l];
+        if (json_is_array(list) && json_array_size(list) != count)
+            return arena_printf(arena, "it has %zu %s, and there are %zu", json_array_size(list), lists[l],
+                                count);
+    }
+    return NULL;
+}
+
 static const char *summary_problem(Arena *arena, const CheckResult *result, const json_t *summary) {
     static const char *const totals[] = {"total_original_ops", "total_decomposed_ops"};
     static const char *const counts[] = {"original_count", "decomposed_count"};
@@ -84,6 +105,12 @@ static const char *summary_problem(Arena *arena, const CheckResult *result, cons
         const size_t numbers[] = {row == NULL ? 0 : row->original, row == NULL ? 0 : row->decomposed};
         const char *of = name == NULL ? "" : text_printable(arena, name, strlen(name));
         problem = count_that_differs(arena, detail, of, counts, numbers);
+        const char *said = json_string_value(json_object_get(detail, "status"));
+        if (problem == NULL && row != NULL && !row->arithmetic && said != NULL &&
+            !text_equal(said, coverage_status_name(row->status)))
+            problem =
+                arena_printf(arena, "it says that %s is %s, and it is %s", of,
+                             text_printable(arena, said, strlen(said)), coverage_status_name(row->status));
         if (problem != NULL)
             return problem;
         if (name != NULL)
@@ -92,7 +119,7 @@ static const char *summary_problem(Arena *arena, const CheckResult *result, cons
     for (size_t i = 0; i < ours->row_count; i++)
         if (!table_has(listed, ours->rows[i].operator))
             return arena_printf(arena, "it doesn't list %s", ours->rows[i].operator);
-    return NULL;
+    return saying_that_differs(arena, coverage, ours);
 }
 
 static void check_summary(Arena *arena, CheckResult *result) {

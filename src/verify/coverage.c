@@ -89,6 +89,14 @@ static void join(Arena *arena, const char **note, const char *text) {
     *note = *note == NULL ? text : arena_printf(arena, "%s; %s", *note, text);
 }
 
+const char *coverage_status_name(CoverageStatus status) {
+    static const char *const names[] = {[COVERAGE_COVERED] = "covered",
+                                        [COVERAGE_PARTIAL] = "partial",
+                                        [COVERAGE_MISSING] = "missing",
+                                        [COVERAGE_EXTRA] = "extra"};
+    return names[status];
+}
+
 static CoverageStatus status_of(size_t original, size_t decomposed) {
     return original == decomposed  ? COVERAGE_COVERED
            : decomposed == 0       ? COVERAGE_MISSING

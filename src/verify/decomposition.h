@@ -174,6 +174,7 @@ typedef enum CoverageStatus {
     COVERAGE_MISSING,
     COVERAGE_EXTRA
 } CoverageStatus;
+const char *coverage_status_name(CoverageStatus status); /* "covered" */
 typedef struct CoverageRow {
     const char *operator;
     size_t original, decomposed;

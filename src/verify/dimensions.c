@@ -131,35 +131,60 @@ static double number_of(const Value *value) {
     return value->kind == VALUE_INT ? (double)value->integer : value->real;
 }
 
-/* As arguments of __init__: 2 is 2.0, and a list a tuple. */
-static bool same_argument(const Value *a, const Value *b) {
-    if (is_number(a) && is_number(b) && a->kind != b->kind)
-        return number_of(a) == number_of(b);
-    const bool lists = (a->kind == VALUE_LIST || a->kind == VALUE_TUPLE) &&
-                       (b->kind == VALUE_LIST || b->kind == VALUE_TUPLE);
-    if (!lists)
-        return value_equal(a, b);
-    if (a->list.count != b->list.count)
-        return false;
-    for (size_t i = 0; i < a->list.count; i++)
-        if (!same_argument(&a->list.items[i], &b->list.items[i]))
-            return false;
-    return true;
+static bool is_list(const Value *value) {
+    return value->kind == VALUE_LIST || value->kind == VALUE_TUPLE;
 }
 
-/* The first argument that differs, in words; NULL: none. */
-static const char *init_difference(Arena *arena, const Placement *placement) {
-    const Value *own = &placement->own_init;
-    if (placement->init.kind != VALUE_DICT)
+/* The first part of two arguments that differs, in words; NULL: none. 2 is 2.0, and a list a tuple. */
+static const char *argument_difference(Arena *arena, const char *path, const Value *own, const Value *given,
+                                       const char *module) {
+    const bool numbers = is_number(own) && is_number(given) && own->kind != given->kind;
+    if (numbers ? number_of(own) == number_of(given) : value_equal(own, given))
         return NULL;
-    for (size_t i = 0; i + 1 < placement->init.list.count; i += 2) {
-        const Value *key = &placement->init.list.items[i], *given = &placement->init.list.items[i + 1];
-        const Value *here = key->kind == VALUE_STR ? value_field(own, key->text.data) : NULL;
-        if (here == NULL || same_argument(here, given))
-            continue;
-        return arena_printf(arena, "%s is %s here, %s in the original (at %s)", key->text.data,
-                            value_describe(arena, here), value_describe(arena, given), placement->module);
+    const bool lists = is_list(own) && is_list(given), dicts = own->kind == VALUE_DICT;
+    bool comparable = (lists || own->kind == given->kind) && value_is_container(own) &&
+                      own->list.count == given->list.count && text_equal(own->name, given->name);
+    for (size_t i = 0; comparable && own->fields != NULL && i < own->list.count; i++)
+        comparable = text_equal(own->fields[i], given->fields[i]);
+    if (!comparable)
+        return arena_printf(arena, "%s is %s here, %s in the original (at %s)", path,
+                            value_describe(arena, own), value_describe(arena, given), module);
+    for (size_t i = 0; i < own->list.count; i++) {
+        const char *part = arena_printf(arena, "%s[%zu]", path, i);
+        if (own->fields != NULL)
+            part = arena_printf(arena, "%s.%s", path, own->fields[i]);
+        else if (dicts && i % 2 == 1)
+            part = arena_printf(arena, "%s[%s]", path, value_describe(arena, &own->list.items[i - 1]));
+        const char *what =
+            argument_difference(arena, part, &own->list.items[i], &given->list.items[i], module);
+        if (what != NULL)
+            return what;
     }
+    return NULL;
+}
+
+/* The first argument that differs, in words; NULL: none. Those of **keywords may be given on one side alone.
+ */
+static const char *init_difference(Arena *arena, const Placement *placement) {
+    const Value *sides[] = {&placement->init, &placement->own_init};
+    if (placement->init.kind != VALUE_DICT || placement->own_init.kind != VALUE_DICT)
+        return NULL;
+    for (size_t s = 0; s < COUNT_OF(sides); s++)
+        for (size_t i = 0; i + 1 < sides[s]->list.count; i += 2) {
+            const char *key = sides[s]->list.items[i].text.data;
+            if (sides[s]->list.items[i].kind != VALUE_STR)
+                continue;
+            const Value *given = value_field(&placement->init, key),
+                        *own = value_field(&placement->own_init, key);
+            const char *what = given == NULL || own == NULL
+                                   ? arena_printf(arena, "%s is %s here, %s in the original (at %s)", key,
+                                                  own == NULL ? "not given" : value_describe(arena, own),
+                                                  given == NULL ? "not given" : value_describe(arena, given),
+                                                  placement->module)
+                                   : argument_difference(arena, key, own, given, placement->module);
+            if (what != NULL)
+                return what;
+        }
     return NULL;
 }
 

@@ -163,15 +163,13 @@ static bool meets_target(const Edges *edges, TensorId tensor, void *context) {
     return edges->target[tensor.number] == edges->target_stamp;
 }
 
-/* Marks what the edge begins with: the root's inputs, or all that the component gives. */
+/* Marks what the edge begins with: the root's inputs, or all that the component gives; both where a component
+ * has the id "input". */
 static void mark_targets(Edges *edges, const FlowEdge *edge, size_t component) {
     edges->target_stamp++;
-    if (text_equal(edge->from, "input")) {
-        for (size_t i = 0; i < edges->root_input_count; i++)
-            edges->target[edges->root_inputs[i].number] = edges->target_stamp;
-        return;
-    }
-    for (size_t i = 0; i < edges->call_count; i++)
+    for (size_t i = 0; text_equal(edge->from, "input") && i < edges->root_input_count; i++)
+        edges->target[edges->root_inputs[i].number] = edges->target_stamp;
+    for (size_t i = 0; component != NO_INDEX && i < edges->call_count; i++)
         for (size_t k = 0; edges->calls[i].component == component && k < edges->calls[i].output_count; k++)
             edges->target[edges->calls[i].outputs[k].number] = edges->target_stamp;
 }
@@ -212,14 +210,13 @@ static Attempt try_edge(Checking *checking, const FlowEdge *edge, size_t from, s
     Edges *edges = &checking->edges;
     Attempt attempt = {NO_ARGUMENT, NULL};
     mark_targets(edges, edge, from);
-    if (text_equal(edge->to, "output")) {
-        for (size_t i = 0; i < edges->root_outputs.count; i++)
-            if (is_output(checking, edge->tensor.name, i))
-                try_tensor(edges, edge, &edges->root_outputs.items[i], edges->root_output_ids[i],
-                           SIZE_MAX - 1, &attempt);
-        return attempt;
-    }
-    for (size_t i = 0; i < edges->call_count && attempt.nearness != TRUE_EDGE; i++) {
+    const bool to_output = text_equal(edge->to, "output");
+    for (size_t i = 0; to_output && i < edges->root_outputs.count; i++)
+        if (is_output(checking, edge->tensor.name, i))
+            try_tensor(edges, edge, &edges->root_outputs.items[i], edges->root_output_ids[i], SIZE_MAX - 1,
+                       &attempt);
+    /* A component may have the id "output" too: then either is meant. */
+    for (size_t i = 0; to != NO_INDEX && i < edges->call_count && attempt.nearness != TRUE_EDGE; i++) {
         const PlacedCall *call = &edges->calls[i];
         for (size_t k = 0; call->component == to && k < call->inputs.count; k++)
             if (text_equal(call->inputs.items[k].name, edge->tensor.name))

@@ -1,5 +1,5 @@
-/* What a kernel is, at each of its places in the recomposed model, and which kernels are the same one in
- * other words. */
+/* What a kernel is, at each of its places in the recomposed model; that it does at one of them what it does
+ * alone; and which kernels are the same one in other words. */
 #include "check_parts.h"
 
 #include <string.h>
@@ -13,17 +13,6 @@ typedef struct Instances {
     SemanticOperators operators; /* of the recomposed model; found when they are asked for */
     bool found;
 } Instances;
-
-/* Does the module call do, call by call, what the component does with its own inputs? */
-static bool does_its_own(const Trace *trace, const TraceModuleCall *within, const Trace *own) {
-    if (within->end - within->first != own->call_count - own->forward_start)
-        return false;
-    for (size_t i = within->first; i < within->end; i++)
-        if (!text_equal(trace_operator(trace, &trace->calls[i]),
-                        trace_operator(own, &own->calls[own->forward_start + i - within->first])))
-            return false;
-    return true;
-}
 
 static const SemanticOperator *only_live(const SemanticOperators *operators) {
     const SemanticOperator *only = NULL;
@@ -61,27 +50,60 @@ static void judge_call(Instances *instances, const Component *component, const C
                  alone == NULL ? "something else" : alone->name);
 }
 
-/* Not looked at again once it is said of a component. */
+typedef struct Kernel { /* what was found of a kernel at the calls of it so far */
+    bool said, at_home; /* a finding says that it is no kernel; one call did what it does alone */
+    const char *apart;  /* how the first call that did not differs */
+} Kernel;
+
+static void look_at_call(Instances *instances, const Component *component, const ComponentResult *own,
+                         const TraceModuleCall *within, Kernel *kernel, Findings *findings) {
+    const Trace *trace = &instances->composition->trace;
+    const char *apart =
+        kernel->at_home ? NULL : own_work_difference(instances->arena, trace, within, &own->trace);
+    kernel->at_home |= apart == NULL;
+    if (kernel->apart == NULL)
+        kernel->apart = apart;
+    if (kernel->said || own_calls(trace, within, &own->trace))
+        return;
+    const size_t before = findings->count;
+    judge_call(instances, component, own, within, trace->modules[within->module].path, findings);
+    kernel->said = findings->count > before;
+}
+
+/* Other inputs or init arguments do other work: that is said where they are judged. */
+static bool is_explained(const Findings *findings, const char *file) {
+    for (size_t i = 0; i < findings->count; i++)
+        if (text_starts(findings->items[i].rule->id, "dimensions.") &&
+            text_equal(findings->items[i].place.file, file))
+            return true;
+    return false;
+}
+
 static void judge_instances(Instances *instances, const Project *project,
                             const ComponentResult *const *components, Findings *findings) {
     const CompositionResult *composition = instances->composition;
     const Trace *trace = &composition->trace;
     Table *placements = table_new(instances->arena);
-    bool *said = ARENA_ARRAY(instances->arena, bool, project->component_count + 1);
+    Kernel *kernels = ARENA_ARRAY(instances->arena, Kernel, project->component_count + 1);
     for (size_t i = 0; i < composition->placement_count; i++)
         table_put(placements, composition->placements[i].module, &composition->placements[i]);
     for (size_t i = 0; i < trace->module_call_count; i++) {
-        const TraceModuleCall *within = &trace->module_calls[i];
-        const Placement *placement = table_get(placements, trace->modules[within->module].path);
-        if (placement == NULL || placement->refactored || said[placement->component])
+        const Placement *placement =
+            table_get(placements, trace->modules[trace->module_calls[i].module].path);
+        if (placement == NULL || placement->refactored)
             continue;
         const Component *component = &project->components[placement->component];
         const ComponentResult *own = components[placement->component];
-        if (component->level != LEVEL_KERNEL || !own->recorded || does_its_own(trace, within, &own->trace))
-            continue;
-        const size_t before = findings->count;
-        judge_call(instances, component, own, within, placement->module, findings);
-        said[placement->component] = findings->count > before;
+        if (component->level == LEVEL_KERNEL && own->recorded)
+            look_at_call(instances, component, own, &trace->module_calls[i], &kernels[placement->component],
+                         findings);
+    }
+    for (size_t i = 0; i < project->component_count; i++) {
+        const char *file = project->components[i].source.name;
+        if (kernels[i].apart != NULL && !kernels[i].at_home && !kernels[i].said &&
+            !is_explained(findings, file))
+            findings_add(findings, project_rule("dimensions.work"), SEVERITY_VIOLATION, (Place){.file = file},
+                         "%s", text_printable(instances->arena, kernels[i].apart, strlen(kernels[i].apart)));
     }
 }
 

@@ -160,6 +160,21 @@ def coverage_summary_is_wrong(d):
     d.json("verification/coverage_summary.json", lambda summary: summary["coverage"].update(total_original_ops=7))
 
 
+@variant([6], ["it says 50.0 %, and 100.0 % are covered"])
+def coverage_summary_has_another_percentage(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"].update(coverage_pct=50))
+
+
+@variant([6], ["it has 1 missing_op_types, and there are 0"])
+def coverage_summary_misses_an_operator(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"].update(missing_op_types=["gelu"]))
+
+
+@variant([6], ["it says that gelu is missing, and it is covered"])
+def coverage_summary_has_another_status(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"]["op_details"][0].update(status="missing"))
+
+
 @variant([6])
 def coverage_summary_is_no_json(d):
     d.write("verification/coverage_summary.json", "{")
@@ -218,6 +233,15 @@ def kernel_does_more_when_its_parent_says_so(d):
     d.edit(HEAD, "out_features)\n\n", "out_features)\n        self.extra = 0\n\n")
     d.edit(HEAD, "return self.linear(x)", "x = self.linear(x)\n        for _ in range(self.extra):\n            x = nn.functional.gelu(x)\n        return x")
     d.replace(STEP_1 + "/refactored.py", "Head(width, classes)", "Head(width, classes)\n        self.head.extra = 1")
+
+
+@variant([9], ["at head in the recomposed model it does linear, gelu"])
+def kernel_keeps_more_when_its_parent_says_so(d):
+    """It makes the same calls everywhere; which of them an output needs is another matter."""
+    d.edit("tiny", "return self.head(x)", "return F.gelu(self.head(x))")
+    d.edit(HEAD, "out_features)\n\n", "out_features)\n        self.which = 0\n\n")
+    d.edit(HEAD, "return self.linear(x)", "x = self.linear(x)\n        return (x, nn.functional.gelu(x))[self.which]")
+    d.replace(STEP_1 + "/refactored.py", "Head(width, classes)", "Head(width, classes)\n        self.head.which = 1")
 
 
 @variant([10], ["one operation"])
@@ -303,6 +327,13 @@ def counts_are_wrong(d):
     d.tree(lambda tree: tree["metadata"].update(total_components=9))
 
 
+@variant([14], ["'tiny' lists 'gelu_fp32', which steps/step_1_tiny_to_layers imports and does not build"])
+def a_listed_child_is_imported_and_not_built(d):
+    shutil.copy(d.path("level_0_kernel/gelu_fp32.py"), d.path(STEP_1 + "/children/gelu_fp32.py"))
+    d.replace(STEP_1 + "/refactored.py", "from block import", "from gelu_fp32 import Model as Unused\nfrom block import")
+    d.tree(lambda tree: tree["nodes"]["tiny"]["children"].append(GELU))
+
+
 @variant([14], ["instance"])
 def instance_count_is_wrong(d):
     d.tree(lambda tree: tree["nodes"][GELU].update(instance_count=3))
@@ -332,6 +363,58 @@ def component_in_another_dtype(d):
 def reduced_batch(d):
     d.edit(GELU, "torch.randn(2, 4, 16)", "torch.randn(1, 4, 16)")
     d.edit(GELU, "return (2, 4, 16)", "return (1, 4, 16)")
+
+
+@variant([17], ["gelu is given approximate='tanh' at blocks.0.mlp.act in the recomposed model, and 'none' with its own inputs"])
+def kernel_has_another_constant_by_an_attribute(d):
+    for stem in ("tiny", BLOCK, MLP):
+        d.edit(stem, "F.gelu(", "F.gelu(approximate='tanh', input=")
+    d.edit(GELU, "class Model(nn.Module):\n", "class Model(nn.Module):\n    how = 'none'\n\n")
+    d.edit(GELU, "F.gelu(x)", "F.gelu(x, approximate=self.how)")
+    d.replace(STEP_3 + "/refactored.py", "self.act = Gelu()", "self.act = Gelu()\n        self.act.how = 'tanh'")
+
+
+@variant([17], ["and 0.01 with its own inputs"])
+def kernel_is_given_another_number(d):
+    for stem in ("tiny", BLOCK, MLP):
+        d.edit(stem, "F.gelu(", "F.leaky_relu(negative_slope=0.2, input=")
+    d.edit(GELU, "self, x)", "self, x, slope)")
+    d.edit(GELU, "F.gelu(x)", "F.leaky_relu(x, negative_slope=slope)")
+    d.edit(GELU, "torch.randn(2, 4, 16)", "torch.randn(2, 4, 16), 0.01")
+    d.replace(STEP_3 + "/refactored.py", "self.act(self.fc(x))", "self.act(self.fc(x), 0.2)")
+
+
+def smaller_head(d, takes, builds, gives, calls):
+    """A head of 2 classes by itself, of 4 in the model; `takes` is what its __init__ takes."""
+    d.edit(HEAD, "self, in_features=8, out_features=4", "self, " + takes)
+    d.edit(HEAD, "nn.Linear(in_features, out_features)", "nn.Linear(%s)" % builds)
+    d.edit(HEAD, "return [8, 4]", "return " + gives)
+    d.edit(HEAD, "return (2, 4, 4)", "return (2, 4, 2)")
+    d.rename(HEAD, "linear_8x2_fp32")
+    d.replace(STEP_1 + "/refactored.py", "Head(width, classes)", "Head(%s)" % calls)
+    d.tree(lambda tree: tree["nodes"]["linear_8x2_fp32"].update(output_shapes={"output": [2, 4, 2]}))
+
+
+@variant([17], ["sizes is tuple of 0 here, tuple of 2 in the original"])
+def sizes_are_left_to_positions(d):
+    smaller_head(d, "*sizes", "*(sizes or (8, 2))", "[]", "width, classes")
+
+
+@variant([17], ["b is not given here, 4 in the original"])
+def sizes_are_left_to_keywords(d):
+    smaller_head(d, "**sizes", "8, sizes.get('b', 2)", "[]", "b=classes")
+
+
+@variant([17], ["config['SimpleNamespace']['b'] is 2 here, 4 in the original"])
+def sizes_are_attributes_of_an_object(d):
+    smaller_head(d, "config", "config.a, config.b", "[SimpleNamespace(a=8, b=2)]", "SimpleNamespace(a=width, b=classes)")
+    for name in ["level_0_kernel/linear_8x2_fp32.py", STEP_1 + "/children/linear_8x2_fp32.py", STEP_1 + "/refactored.py"]:
+        d.replace(name, "import torch\n", "import torch\nfrom types import SimpleNamespace\n")
+
+
+@variant([17], ["'list with the hash"])
+def sizes_stand_in_a_long_list(d):
+    smaller_head(d, "sizes", "sizes[0], sizes[1]", "[[8, 2] + [0] * 9000]", "[width, classes] + [0] * 9000")
 
 
 @variant([3])
@@ -459,6 +542,16 @@ def unused_component(d):
         del tree["nodes"]["relu_fp32"]["instance_count"]
 
     d.tree(change)
+
+
+@variant()
+def a_layer_has_the_name_output(d):
+    """As in BERT: an edge to or from `output` may mean it."""
+    for path in list(d.root.rglob("block.py")):
+        path.rename(path.with_name("output.py"))
+    d.replace(STEP_1 + "/refactored.py", "from block import", "from output import")
+    d.path(STEP_2).rename(d.path("steps/step_2_output_to_fusions"))
+    d.write("decomposition_tree.json", d.read("decomposition_tree.json").replace('"block"', '"output"').replace("/block.py", "/output.py"))
 
 
 @variant()
