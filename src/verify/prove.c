@@ -212,14 +212,15 @@ static void unify_other_call(StepState *step, Recordings *recordings, SectionKin
                   *candidate = &recordings->candidate.sections[kind];
     if (recordings->inputs->trials[kind] == NULL || was_needless(recordings, &recordings->original, kind))
         return;
-    if (original->present && original->raised != NULL && !original->too_long)
+    if (original->present && original->raised != NULL && !original->too_long && !original->no_memory)
         return; /* the original itself doesn't accept it */
     if (original->present && was_needless(recordings, &recordings->candidate, kind)) {
         recordings->missed[kind] = true;
         recordings->missed_count++;
         return;
     }
-    if (!original->present || !candidate->present || original->too_long || candidate->too_long) {
+    if (!original->present || !candidate->present || original->too_long || original->no_memory ||
+        candidate->too_long) {
         step_narrow(
             step, "soundness 11",
             arena_printf(arena,
@@ -451,7 +452,7 @@ static void note_refused(StepState *step, const Recordings *recordings) {
     for (size_t i = SECTION_SIZES; i < SECTION_COUNT; i++) {
         const Section *section = &original->sections[i];
         note_cost(step, recordings, i);
-        if (section->present && section->raised != NULL && !section->too_long &&
+        if (section->present && section->raised != NULL && !section->too_long && !section->no_memory &&
             !text_starts(section->raised, "NeedsData"))
             table_put(step->refused, recordings->names[i], TABLE_PRESENT);
     }

@@ -108,8 +108,8 @@ static Status take_section(Arena *arena, const RecordInputs *inputs, const json_
             continue;
         *taken = (Section){.present = true,
                            .raised = raised == NULL ? NULL : text_printable(arena, raised, strlen(raised)),
-                           .too_long = json_is_true(json_object_get(json, "too_long")) ||
-                                       (raised != NULL && says_out_of_memory(raised)),
+                           .too_long = json_is_true(json_object_get(json, "too_long")),
+                           .no_memory = raised != NULL && says_out_of_memory(raised),
                            .bytes = (double)(*bytes - bytes_before),
                            .events = (double)((size_t)end - before),
                            .call = recording->call_count};

@@ -17,7 +17,8 @@ typedef enum SectionKind {
 typedef struct Section {
     bool present;         /* it was asked for */
     const char *raised;   /* the exception that ended it, or NULL */
-    bool too_long;        /* it was not recorded to its end: by us, or for want of memory */
+    bool too_long;        /* ours: it was not recorded to its end */
+    bool no_memory;       /* `raised` says so: of an original, which then has refused nothing */
     double bytes, events; /* what it made, views apart, and in how many operators */
     size_t call;          /* its place in Recording.calls */
     const char **changed; /* what it left otherwise in Python: "blocks.0.count" */
