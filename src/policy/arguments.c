@@ -74,6 +74,11 @@ static const Node *find_forward(const Program *program, const char *first, const
     return class == NULL ? NULL : find_in(node_list(class, FIELD_body), NODE_FunctionDef, "forward");
 }
 
+const Node *arguments_forward(const Program *program, bool original) {
+    return original ? find_forward(program, "Model", "RefactoredModel")
+                    : find_forward(program, "RefactoredModel", "Model");
+}
+
 static void add_arguments(Arena *arena, const Names *names, const ProgramFile *file, const Node *forward,
                           NodeVisitor *visit, ForwardArguments *arguments) {
     static const FieldName lists[] = {FIELD_posonlyargs, FIELD_args, FIELD_kwonlyargs};
@@ -102,7 +107,7 @@ static void add_arguments(Arena *arena, const Names *names, const ProgramFile *f
 
 ForwardArguments policy_arguments_of_original(Arena *arena, const Program *original) {
     ForwardArguments arguments = {0};
-    const Node *forward = find_forward(original, "Model", "RefactoredModel");
+    const Node *forward = arguments_forward(original, true);
     if (forward != NULL)
         add_arguments(arena, names_new(arena, original), original->items[0], forward, look_for_use,
                       &arguments);
@@ -119,10 +124,28 @@ static const ForwardArgument *find_like(const ForwardArguments *ours, const Forw
                : NULL;
 }
 
+Texts arguments_like(Arena *arena, const Program *candidate, const Program *original, const Texts *names) {
+    const Node *forward = arguments_forward(candidate, false);
+    const ForwardArguments theirs = policy_arguments_of_original(arena, original);
+    ForwardArguments ours = {0};
+    Texts like = {0};
+    if (forward != NULL)
+        add_arguments(arena, names_new(arena, candidate), candidate->items[0], forward, look_for, &ours);
+    for (size_t i = 0; i < theirs.count; i++)
+        for (size_t j = 0; j < names->count; j++) {
+            const ForwardArgument *found = text_equal(theirs.items[i].name, names->items[j])
+                                               ? find_like(&ours, &theirs.items[i], i)
+                                               : NULL;
+            if (found != NULL)
+                *(const char **)ARENA_PUSH(arena, &like) = found->name;
+        }
+    return like;
+}
+
 void policy_judge_arguments(const Program *candidate, const Program *original, Findings *findings) {
     Arena *arena = arena_new();
     const ProgramFile *file = candidate->items[0];
-    const Node *forward = find_forward(candidate, "RefactoredModel", "Model");
+    const Node *forward = arguments_forward(candidate, false);
     const ForwardArguments theirs = policy_arguments_of_original(arena, original);
     ForwardArguments ours = {0};
     if (forward != NULL && theirs.count > 0)

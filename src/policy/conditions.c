@@ -254,8 +254,18 @@ static bool look(const Node *node, void *context) {
     return true;
 }
 
-static Conditions conditions_of(Arena *arena, const Program *program, bool original, Language *language) {
+/* `values`: names of forward's arguments whose values are followed. */
+static Conditions conditions_of(Arena *arena, const Program *program, bool original, const Texts *values,
+                                Language *language) {
     Conditions conditions = {.arena = arena, .names = names_new(arena, program), .everywhere = original};
+    const Node *forward = arguments_forward(program, original);
+    const Scope *made =
+        forward == NULL ? NULL : names_scope_made(conditions.names, program->items[0], forward);
+    for (size_t i = 0; made != NULL && i < values->count; i++) {
+        Variable *variable = table_get(made->variables, values->items[i]);
+        if (variable != NULL)
+            variable->reads |= READS_VALUE;
+    }
     *language =
         (Language){.arena = arena, .program = program, .names = conditions.names, .of_original = original};
     language_find_reached(language);
@@ -324,6 +334,8 @@ static bool has_like(const Conditions *theirs, const Condition *condition) {
 }
 
 static const char *what_it_asks(const Condition *condition) {
+    if ((condition->reads & READS_VALUE) != 0)
+        return "this asks for the value of an argument";
     return (condition->reads & READS_SURROUNDINGS) != 0
                ? "this asks for what surrounds the call (a mode, the machine, what an argument's class is)"
                : "this asks for sizes, a dtype or a device";
@@ -375,12 +387,29 @@ void policy_judge_conditions(Arena *results, const Program *candidate, const Pro
                              Findings *findings, Texts *left_out) {
     Arena *arena = arena_new();
     Language our_language, their_language;
-    const Conditions ours = conditions_of(arena, candidate, false, &our_language);
-    const Conditions theirs = conditions_of(arena, original, true, &their_language);
+    const Texts none = {0};
+    const Conditions ours = conditions_of(arena, candidate, false, &none, &our_language);
+    const Conditions theirs = conditions_of(arena, original, true, &none, &their_language);
     const bool unseen = ours.count > 0 && is_of_a_library(original);
     for (size_t i = 0; i < ours.count; i++)
         if (!has_like(&theirs, &ours.items[i]))
             report(findings, &ours.items[i], unseen);
     name_left_out(results, &ours, &theirs, left_out);
+    arena_free(arena);
+}
+
+void policy_judge_values(const Program *candidate, const Program *original, const Texts *values,
+                         Findings *findings) {
+    if (values->count == 0)
+        return;
+    Arena *arena = arena_new();
+    Language our_language, their_language;
+    const Texts ours_named = arguments_like(arena, candidate, original, values);
+    const Conditions ours = conditions_of(arena, candidate, false, &ours_named, &our_language);
+    const Conditions theirs = conditions_of(arena, original, true, values, &their_language);
+    const bool unseen = ours.count > 0 && is_of_a_library(original);
+    for (size_t i = 0; i < ours.count; i++) /* what asks for sizes too is judged as that */
+        if (ours.items[i].reads == READS_VALUE && !has_like(&theirs, &ours.items[i]))
+            report(findings, &ours.items[i], unseen);
     arena_free(arena);
 }

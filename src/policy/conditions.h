@@ -3,6 +3,7 @@
 #define PLUMBLINE_CONDITIONS_H
 
 #include "language.h"
+#include "policy.h"
 
 enum {
     READS_SIZE = 1,
@@ -11,7 +12,8 @@ enum {
     READS_NONE = 8,          /* what kind of thing an argument is: None, a tuple */
     READS_SURROUNDINGS = 16, /* a mode, a machine, what is no part of the call */
     READS_OWN_TYPE =
-        32 /* the dtype or device of the model's own, or the default: a test of it asks for a type */
+        32, /* the dtype or device of the model's own, or the default: a test of it asks for a type */
+    READS_VALUE = 64 /* an argument of forward that is no tensor: a number, a string, a list of them */
 };
 
 typedef struct Condition {
@@ -72,6 +74,10 @@ bool condition_only_raises(const Field *block);
  * what may be data, or is rounded: n - 30 of x * (n - 30), n // k. Not products, quotients and roots of
  * sizes, as in scores / math.sqrt(q.size(-1)). NULL: none. */
 const Node *condition_number(const Conditions *conditions, const Node *node);
+/* arguments.c. The forward of the program's model; NULL: it does not stand in the file itself. */
+const Node *arguments_forward(const Program *program, bool original);
+/* The candidate's names of the arguments that the original calls so. */
+Texts arguments_like(Arena *arena, const Program *candidate, const Program *original, const Texts *names);
 /* Fills what variables and functions read, over all files. */
 void conditions_follow(Conditions *conditions, const Program *program);
 

@@ -17,10 +17,10 @@ const Rule RULE_OP_READ = {"op.read", "refactored.py doesn't read data into Pyth
                            "keep the value in a tensor, or read it in a child component", READING};
 const Rule RULE_OP_TEST = {"op.test", "a test on data stands only where the original has the same",
                            "remove the check, unless the original makes it", READING};
-const Rule RULE_STEP_CONDITION = {
-    "step.condition",
-    "a test on sizes, dtype, device or surroundings stands only where the original has its like",
-    "do the same for all, or raise where it can't be done", "soundness 12"};
+const Rule RULE_STEP_CONDITION = {"step.condition",
+                                  "a test on sizes, dtype, device, surroundings or an argument's value "
+                                  "stands only where the original has its like",
+                                  "do the same for all, or raise where it can't be done", "soundness 12"};
 const Rule RULE_STEP_SIZE = {"step.size", "a number made of sizes meets data as it does in the original",
                              "take the number from the constructor's arguments", "soundness 12"};
 const Rule RULE_STEP_ARGUMENT = {"step.argument",

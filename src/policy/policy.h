@@ -70,6 +70,10 @@ typedef struct ForwardArguments {
 ForwardArguments policy_arguments_of_original(Arena *arena, const Program *original);
 /* Arguments that the original's forward reads and the candidate's doesn't (soundness 7). */
 void policy_judge_arguments(const Program *candidate, const Program *original, Findings *findings);
+/* Tests on the values of forward's arguments (soundness 12) that the original has no like for. `values`: the
+ * arguments that are no tensors in the sample's call, by the original's names. */
+void policy_judge_values(const Program *candidate, const Program *original, const Texts *values,
+                         Findings *findings);
 /* Operators, reading data, and __init__ (refactored.py and helpers). What can't be followed is
  * SEVERITY_UNDECIDED. */
 void policy_judge_source(const Program *program, Findings *findings);

@@ -425,6 +425,10 @@ static void unify_all(StepState *step, Recordings *recordings) {
                     arena_printf(step->arena,
                                  "%zu other sizes of the inputs were not tried: they are many, or very large",
                                  plan->sizes_left_out));
+    if (plan->given_left_out > 0)
+        step_narrow(step, "soundness 11",
+                    arena_printf(step->arena, "%zu other values of what forward is given were not tried",
+                                 plan->given_left_out));
 }
 
 static bool is_whole(const Section *section) {

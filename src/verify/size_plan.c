@@ -1,12 +1,9 @@
 /* The plan of other sizes: which may vary, to what, and what each call is for. */
 #include "size_plan.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_ELEMENTS = 1 << 26 };
-static const double LARGEST_GIVEN = 4503599627370496.0; /* 2^52: one more of it is exact */
 
 static const size_t EVERYWHERE = SIZE_MAX;
 
@@ -38,7 +35,6 @@ typedef struct Planner {
     const json_t *sample;
     Changes changes;
     SizePlan plan;
-    size_t given; /* numbers of the call that are varied */
 } Planner;
 
 /* ---- What may vary --------------------------------------------------------------------------- */
@@ -346,61 +342,6 @@ static void add_product(Planner *planner, int64_t number) {
     json_decref(row);
 }
 
-/* ---- Numbers that forward is given ------------------------------------------------------------
- * forward(x, n): `3 + 0 * n` is the original's n at the sample alone. */
-
-static double number_of(const json_t *value) {
-    const char *hex = json_string_value(json_object_get(value, "f"));
-    return json_is_integer(value) ? (double)json_integer_value(value) : hex != NULL ? strtod(hex, NULL) : NAN;
-}
-
-static json_t *number_json(Arena *arena, double number, bool integer) {
-    return integer ? json_integer((json_int_t)number)
-                   : json_pack("{s:s}", "f", arena_printf(arena, "%a", number));
-}
-
-/* The number at `place` of the list behind `field` and `tag`, which are pairs where `name` is not NULL. */
-static void add_number(Planner *planner, const char *field, const char *tag, size_t place, const char *name) {
-    Arena *arena = planner->arena;
-    json_t *sample = json_deep_copy(planner->sample);
-    json_t *list = json_object_get(json_object_get(sample, field), tag);
-    if (name != NULL)
-        list = json_array_get(list, place);
-    const size_t at = name != NULL ? 1 : place;
-    const bool integer = json_is_integer(json_array_get(list, at));
-    const double from = number_of(json_array_get(list, at));
-    const double to = integer ? from + 1 : from == 0 ? 1 : 1.5 * from;
-    json_array_set_new(list, at, number_json(arena, to, integer));
-    const char *called = name != NULL ? name : arena_printf(arena, "argument %zu", place + 1);
-    SizeCall *call = ARENA_PUSH(arena, &planner->plan);
-    *call = (SizeCall){.name = arena_printf(arena, "%s of %.15g in place of %.15g", called, to, from),
-                       .kind = TRIAL_OTHER_SIZES,
-                       .dimension = EVERYWHERE,
-                       .from = 1,
-                       .to = 1,
-                       .sample = sample,
-                       .beyond = true,
-                       .near = true,
-                       .numbers = true};
-}
-
-static void add_given_numbers(Planner *planner, const char *field, const char *tag, bool named) {
-    const json_t *values = json_object_get(json_object_get(planner->sample, field), tag);
-    for (size_t i = 0; i < json_array_size(values); i++) {
-        const json_t *item = json_array_get(values, i);
-        const char *name = named ? json_string_value(json_array_get(item, 0)) : NULL;
-        const double number = number_of(named ? json_array_get(item, 1) : item);
-        if (fabs(number) < LARGEST_GIVEN && (!named || name != NULL)) {
-            if (planner->given == MOST_GIVEN_NUMBERS) {
-                planner->plan.numbers_left_out++;
-                continue;
-            }
-            add_number(planner, field, tag, i, name);
-            planner->given++;
-        }
-    }
-}
-
 SizePlan size_plan(const StepState *step, const json_t *sample) {
     Planner planner = {.arena = step->arena, .sample = sample, .changes = changes_of(sample)};
     const SizeNumbers numbers = sizes_to_try(step);
@@ -416,8 +357,7 @@ SizePlan size_plan(const StepState *step, const json_t *sample) {
         add_product(&planner, numbers.items[i]);
     }
     planner.plan.numbers_left_out = numbers.left_out;
-    add_given_numbers(&planner, "args", "l", false);
-    add_given_numbers(&planner, "kwargs", "d", true);
+    size_plan_given(step->arena, sample, &planner.plan);
     planner.plan.sizes_left_out += planner.changes.left_out;
     return planner.plan;
 }

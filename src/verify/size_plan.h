@@ -47,12 +47,14 @@ enum {
 typedef struct SizePlan {
     SizeCall *items; /* each after those in its `unless`; names differ */
     size_t count, capacity;
-    size_t numbers_left_out, sizes_left_out;
+    size_t numbers_left_out, sizes_left_out, given_left_out;
 } SizePlan;
 
 /* Each size that the inputs have along a dimension is varied, in all that have it there; what has one size
  * along several dimensions, in all of them at once too. Then each number that forward is given. */
 SizePlan size_plan(const StepState *step, const json_t *sample);
+/* size_given.c: adds these last. */
+void size_plan_given(Arena *arena, const json_t *sample, SizePlan *plan);
 void size_plan_close(SizePlan *plan);
 
 typedef bool (*SizeAccepted)(const char *name, const void *context);

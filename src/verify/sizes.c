@@ -173,6 +173,10 @@ static void tell_left_out(const SizeTrials *sizes) {
                     arena_printf(step->arena,
                                  "%zu other sizes of the inputs are not tried: they are many, or very large",
                                  sizes->plan.sizes_left_out));
+    if (sizes->plan.given_left_out > 0)
+        step_narrow(step, "soundness 11",
+                    arena_printf(step->arena, "%zu other values of what forward is given are not tried",
+                                 sizes->plan.given_left_out));
 }
 
 /* What is only tested holds for the sizes at which both sides ran and agreed. */

@@ -185,31 +185,44 @@ static void has_tensor(const char *path, const Value *value, void *context) {
     *(bool *)context = true;
 }
 
-static void narrow_by_value(StepState *step, const ForwardArgument *argument, const Value *value) {
+static void narrow_by_value(StepState *step, const ForwardArgument *argument, const Value *value,
+                            Texts *values) {
+    const char *name = text_printable(step->arena, argument->name, strlen(argument->name));
     bool tensor = false;
-    value_walk_tensors(step->arena, value, "", has_tensor, &tensor);
+    if (value != NULL)
+        value_walk_tensors(step->arena, value, "", has_tensor, &tensor);
+    if (!tensor)
+        *(const char **)ARENA_PUSH(step->arena, values) = argument->name;
     if (!tensor && argument->read)
         step_narrow(step, "soundness 7",
-                    arena_printf(step->arena, "called with %s = %s only",
-                                 text_printable(step->arena, argument->name, strlen(argument->name)),
-                                 value_describe(step->arena, value)));
+                    value == NULL ? arena_printf(step->arena, "called without %s only", name)
+                                  : arena_printf(step->arena, "called with %s = %s only", name,
+                                                 value_describe(step->arena, value)));
 }
 
-/* What get_inputs gives that is no tensor: other values are not tried (soundness 7). */
-static void narrow_by_values(StepState *step) {
-    if (!step->has_traces)
-        return;
-    const ForwardArguments arguments = policy_arguments_of_original(step->arena, &step->original.program);
+/* What the sample's call has for the argument at `position`; NULL: nothing. */
+static const Value *given_for(const StepState *step, const ForwardArgument *argument, size_t position) {
     const Value *args = &step->original_trace.args, *kwargs = &step->original_trace.kwargs;
-    const bool listed = args->kind == VALUE_LIST || args->kind == VALUE_TUPLE;
-    for (size_t i = 0; listed && i < args->list.count && i < arguments.count; i++)
-        if (arguments.items[i].positional)
-            narrow_by_value(step, &arguments.items[i], &args->list.items[i]);
+    if ((args->kind == VALUE_LIST || args->kind == VALUE_TUPLE) && argument->positional &&
+        position < args->list.count)
+        return &args->list.items[position];
     for (size_t i = 0; kwargs->kind == VALUE_DICT && i + 1 < kwargs->list.count; i += 2)
-        for (size_t j = 0; j < arguments.count; j++)
-            if (kwargs->list.items[i].kind == VALUE_STR &&
-                text_equal(arguments.items[j].name, kwargs->list.items[i].text.data))
-                narrow_by_value(step, &arguments.items[j], &kwargs->list.items[i + 1]);
+        if (kwargs->list.items[i].kind == VALUE_STR &&
+            text_equal(argument->name, kwargs->list.items[i].text.data))
+            return &kwargs->list.items[i + 1];
+    return NULL;
+}
+
+/* What get_inputs gives that is no tensor, or leaves to its default (soundness 7). Gives the arguments'
+ * names. */
+static Texts narrow_by_values(StepState *step) {
+    Texts values = {0};
+    if (!step->has_traces)
+        return values;
+    const ForwardArguments arguments = policy_arguments_of_original(step->arena, &step->original.program);
+    for (size_t i = 0; i < arguments.count; i++)
+        narrow_by_value(step, &arguments.items[i], given_for(step, &arguments.items[i], i), &values);
+    return values;
 }
 
 static void judge_run(StepState *step) {
@@ -225,7 +238,8 @@ static void judge_run(StepState *step) {
         dependence |= strcmp(result->findings->items[i].rule->id, "numbers.dependence") == 0;
     if (!dependence)
         policy_judge_arguments(&step->candidate.program, &step->original.program, result->findings);
-    narrow_by_values(step);
+    const Texts values = narrow_by_values(step);
+    policy_judge_values(&step->candidate.program, &step->original.program, &values, result->findings);
     bool broken = false;
     for (size_t i = 0; i < result->findings->count; i++) {
         const Finding *finding = &result->findings->items[i];
