@@ -7,7 +7,7 @@ import contextlib
 import gc
 import time
 import types
-from typing import Any, ContextManager, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -48,7 +48,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     tensors = TensorReader(files.get("inputs"), device).tensors(work["tensors"])
     if work.get("float64"):
         widen(model)
-        tensors = [widened(tensor) for tensor in tensors]
+        tensors = [widened(tensor, work["bounds"]) for tensor in tensors]
         torch.set_default_dtype(torch.float64)
     ends = gradients.Inputs(tensors) if work.get("gradients") else None
     tensors = ends.given if ends is not None else tensors
@@ -161,10 +161,18 @@ def other(tensor: torch.Tensor) -> torch.Tensor:
     return turned * 0.5 if tensor.is_floating_point() else turned
 
 
-def widened(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.is_floating_point():
-        return tensor.to(torch.float64)
-    return tensor.to(torch.complex128) if tensor.is_complex() else tensor
+def widened(tensor: torch.Tensor, bounds: Sequence[float] = ()) -> torch.Tensor:
+    """Of the elements that are a bound, as near as their dtype comes, every other one is that itself: a number that stands in
+    the source is met by it, and a weight by the others."""
+    if not tensor.is_floating_point():
+        return tensor.to(torch.complex128) if tensor.is_complex() else tensor
+    wide = tensor.to(torch.float64)
+    for bound in bounds:
+        near = torch.tensor(bound, dtype=torch.float64).to(tensor.dtype).to(wide)
+        places = (wide == near).nonzero()[::2]
+        if len(places) > 0:
+            wide[tuple(places.t())] = bound
+    return wide
 
 
 def widen(model: torch.nn.Module) -> None:

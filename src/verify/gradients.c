@@ -171,8 +171,8 @@ Status gradients_run(StepState *step, const json_t *sample, Trial *trial, Error 
     tell_originals(step->candidate_weights, assignment->candidate, assignment->original, assignment->items);
     PairRequest request = {.seed = trial->seed, .trial = sample, .weights = step->weights, .gradients = true};
     const InputKind inputs = trial->kind == TRIAL_EQUAL_GRADIENTS ? INPUT_EQUAL : INPUT_BOTH_SIGNS;
-    if (sample_perturb(step, sample, inputs, step->result->perturb_seed + trial->kind, &request.inputs,
-                       error) != STATUS_OK)
+    if (sample_perturb(step, sample, inputs, (InputBounds){0}, step->result->perturb_seed + trial->kind,
+                       &request.inputs, error) != STATUS_OK)
         return STATUS_ERROR;
     Pair pair;
     Status status = pair_run(step, &request, &pair, error);

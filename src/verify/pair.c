@@ -72,6 +72,7 @@ Status pairs_run(StepState *step, const PairRequest *requests, size_t count, Pai
                       .inputs_file = request->inputs,
                       .trace = request->trace,
                       .float64 = request->float64,
+                      .bounds = request->bounds,
                       .again = request->again,
                       .values = request->values,
                       .gradients = request->gradients

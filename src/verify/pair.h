@@ -18,8 +18,9 @@ typedef struct PairRequest {
     const json_t *trial; /* {"args", "kwargs", "tensors"} */
     MemoryFile *weights, *inputs;
     bool trace, float64, again, other_mode;
-    bool gradients;  /* both sides' outputs are then the gradients, by name */
-    uint64_t values; /* bytes of values inside each side that are kept, with `trace`; 0: none */
+    bool gradients;     /* both sides' outputs are then the gradients, by name */
+    InputBounds bounds; /* that elements of the inputs are, as near as their dtype comes */
+    uint64_t values;    /* bytes of values inside each side that are kept, with `trace`; 0: none */
 } PairRequest;
 
 /* `*pair` is to be closed, whatever comes back. */

@@ -170,6 +170,10 @@ Status work_run(Arena *arena, const RunSettings *settings, const Side *side, con
     set_trial(work->work, request->trial);
     set(work->work, "trace", json_boolean(request->trace));
     set(work->work, "float64", json_boolean(request->float64));
+    json_t *bounds = json_array();
+    for (size_t i = 0; i < request->bounds.count && request->float64; i++)
+        json_array_append_new(bounds, json_real(request->bounds.items[i]));
+    set(work->work, "bounds", bounds);
     set(work->work, "again", json_boolean(request->again));
     set(work->work, "values", json_integer((json_int_t)request->values));
     set(work->work, "gradients", json_boolean(request->gradients != NULL));

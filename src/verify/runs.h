@@ -94,6 +94,7 @@ typedef struct RunRequest {
     const InitInputs *init;        /* NULL: the file's own */
     const json_t *weights, *trial;
     MemoryFile *weights_file, *inputs_file;
+    InputBounds bounds;
     bool trace, float64, initialise;
     uint64_t values; /* bytes of what its calls give that it may keep; 0: it keeps nothing */
     bool again;      /* what is compared is a second call's, after one on other inputs */

@@ -1,6 +1,7 @@
 /* The sample that trials begin with, the original's inputs, with other numbers in it. */
 #include "step_state.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Every tensor of some values, in the order of their structure. */
@@ -62,13 +63,13 @@ static Status decode_inputs(StepState *step, const json_t *trial, Bytes file, In
     return STATUS_OK;
 }
 
-static Status write_inputs(StepState *step, const InputTensor *inputs, size_t count, Bytes source,
-                           InputKind kind, uint64_t seed, MemoryFile **file, Error *error) {
+static Status write_inputs(StepState *step, const InputTensor *inputs, size_t count, InputBounds bounds,
+                           Bytes source, InputKind kind, uint64_t seed, MemoryFile **file, Error *error) {
     size_t offset;
     uint8_t *target = calloc(1, source.size > 0 ? source.size : 1);
     if (target == NULL)
         return error_set(error, step->options->original, "free some memory", "no memory for the inputs");
-    inputs_perturb(inputs, count, source, target, kind, seed);
+    inputs_perturb(inputs, count, bounds, source, target, kind, seed);
     Status status = memory_file_new(step->arena, "inputs", file, error);
     if (status == STATUS_OK)
         status = memory_file_append(*file, (Bytes){target, source.size}, 64, &offset, error);
@@ -84,14 +85,89 @@ static Status read_inputs(StepState *step, const json_t *trial, Bytes *bytes, In
     return status == STATUS_OK ? decode_inputs(step, trial, *bytes, inputs, count, error) : status;
 }
 
-Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, uint64_t seed, MemoryFile **file,
-                      Error *error) {
+Status sample_perturb(StepState *step, const json_t *trial, InputKind kind, InputBounds bounds, uint64_t seed,
+                      MemoryFile **file, Error *error) {
     Bytes bytes;
     InputTensor *inputs;
     size_t count;
     if (read_inputs(step, trial, &bytes, &inputs, &count, error) != STATUS_OK)
         return STATUS_ERROR;
-    return write_inputs(step, inputs, count, bytes, kind, seed, file, error);
+    return write_inputs(step, inputs, count, bounds, bytes, kind, seed, file, error);
+}
+
+/* ---- Bounds ---------------------------------------------------------------------------------- */
+
+enum { MOST_BOUNDS = 32 };
+static const double SMALLEST_BOUND = 1e-6, LARGEST_BOUND = 1e4;
+
+typedef struct Bounds {
+    double *items;
+    size_t count;
+} Bounds;
+
+static void add_bound(double number, Bounds *bounds) {
+    bool wanted = fabs(number) >= SMALLEST_BOUND && fabs(number) <= LARGEST_BOUND;
+    for (size_t i = 0; i < bounds->count; i++)
+        wanted = wanted && bounds->items[i] != number;
+    if (wanted && bounds->count < MOST_BOUNDS)
+        bounds->items[bounds->count++] = number;
+}
+
+static void add_bounds(const Value *value, Bounds *bounds) {
+    if (value->kind == VALUE_FLOAT || value->kind == VALUE_INT)
+        add_bound(value->kind == VALUE_INT ? (double)value->integer : value->real, bounds);
+    for (size_t i = 0; value_is_container(value) && i < value->list.count; i++)
+        add_bounds(&value->list.items[i], bounds);
+}
+
+/* Of small buffers, as they are by now. */
+static void take_state(const StepState *step, Bounds *bounds) {
+    const StateDict *state = &step->original_description.state;
+    for (size_t i = 0; i < state->count; i++) {
+        TensorView view = state->items[i].tensor;
+        view.data = step->weights->data + view.storage_at;
+        const bool small = view.element_count <= MOST_BOUNDS / 2;
+        for (int64_t e = 0; small && state->items[i].kind == STATE_BUFFER && dtype_is_floating(view.dtype) &&
+                            e < view.element_count;
+             e++)
+            add_bound(element_read(view.dtype, tensor_at_linear(&view, e)).real, bounds);
+    }
+}
+
+static bool has_bounds(const TraceCall *call, OperatorClass class) {
+    if (!call->in_forward)
+        return false;
+    switch (class) {
+    case OPERATOR_COMPUTE:
+    case OPERATOR_MASK:
+    case OPERATOR_COMPARISON:
+    case OPERATOR_ARITHMETIC:
+    case OPERATOR_SELECTING:
+    case OPERATOR_FORBIDDEN: return true;
+    case OPERATOR_CREATION: return call->arg_count > 0 && value_is_container(&call->args[0]);
+    default: return false;
+    }
+}
+
+static void take_bounds(const Trace *trace, Bounds *bounds) {
+    for (size_t i = 0; i < trace->call_count && bounds->count < MOST_BOUNDS; i++) {
+        const TraceCall *call = &trace->calls[i];
+        const bool takes = has_bounds(call, operator_class(trace_operator(trace, call)));
+        for (size_t j = 0; takes && j < call->arg_count; j++)
+            add_bounds(&call->args[j], bounds);
+        for (size_t j = 0; takes && j < call->kwarg_count; j++)
+            add_bounds(&call->kwargs[j], bounds);
+    }
+}
+
+InputBounds sample_bounds(const StepState *step) {
+    Bounds bounds = {ARENA_ARRAY(step->arena, double, MOST_BOUNDS), 0};
+    take_state(step, &bounds);
+    if (step->has_traces) {
+        take_bounds(&step->candidate_trace, &bounds);
+        take_bounds(&step->original_trace, &bounds);
+    }
+    return (InputBounds){bounds.items, bounds.count};
 }
 
 /* ---- Integers that index no table ------------------------------------------------------------ */
@@ -139,5 +215,5 @@ Status sample_widen(StepState *step, const json_t *trial, InputKind kind, size_t
         return STATUS_ERROR;
     for (size_t i = 0; i < count; i++)
         inputs[i].kept = only != SIZE_MAX && only != i;
-    return write_inputs(step, inputs, count, bytes, kind, seed, file, error);
+    return write_inputs(step, inputs, count, (InputBounds){0}, bytes, kind, seed, file, error);
 }

@@ -103,8 +103,11 @@ MUST_USE Status step_assign_weights(StepState *step, bool *go_on, Error *error);
 MUST_USE Status step_change_weights(StepState *step, WeightKind kind, uint64_t seed, Error *error);
 /* A sealed copy of the sample's inputs with other numbers. The traces, if there are, say how large integers
  * may be. */
-MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, uint64_t seed,
-                               MemoryFile **file, Error *error);
+MUST_USE Status sample_perturb(StepState *step, const json_t *sample, InputKind kind, InputBounds bounds,
+                               uint64_t seed, MemoryFile **file, Error *error);
+/* x > 0.1, bucketize(x, self.edges): the first numbers that calls of either side take, as the traces tell,
+ * and those of small buffers of the weights as they are; none that is drawn would be one of them. */
+InputBounds sample_bounds(const StepState *step);
 /* Which of the sample's tensors are integers that index no table, as far as the trace tells; `*targets`: some
  * are a loss's targets, of which it leaves out a class. */
 MUST_USE Status sample_loose(StepState *step, const json_t *sample, size_t **loose, size_t *count,

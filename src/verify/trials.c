@@ -346,8 +346,10 @@ static Status run_with_inputs(Trials *trials, const json_t *sample, TrialKind ki
                            .trial = sample,
                            .weights = step->weights,
                            .again = kind == TRIAL_PERTURBED_BOTH};
-    if (sample_perturb(step, sample, inputs, step->result->perturb_seed + nth, &request.inputs, error) !=
-        STATUS_OK)
+    if (inputs == INPUT_EQUAL)
+        request.bounds = sample_bounds(step);
+    if (sample_perturb(step, sample, inputs, request.bounds, step->result->perturb_seed + nth,
+                       &request.inputs, error) != STATUS_OK)
         return STATUS_ERROR;
     Pair pair;
     Status status = run_trial(trials, &request, kind, &pair, error);

@@ -40,12 +40,21 @@ typedef struct Wanted {
     InputKind kind;
     double rms;   /* of the sample */
     double limit; /* no number beyond it: sums of squares should still be finite in wider arithmetic */
+    InputBounds bounds;
 } Wanted;
 
 /* Zero, or half or all of a power of two near `scale`, with a sign: no rounding tells apart what is equal. */
 static double one_of_five(double scale, double noise) {
     const double unit = exp2(round(log2(scale)));
     return fmax(-1, fmin(1, round(2 * noise) / 2)) * unit;
+}
+
+static double equal_number(const Wanted *wanted, uint64_t bits) {
+    enum { ONE_OF = 4 };
+    const uint64_t draw = noise_bits(bits, 0, 1);
+    if (wanted->bounds.count > 0 && draw % ONE_OF == 0)
+        return wanted->bounds.items[draw / ONE_OF % wanted->bounds.count];
+    return one_of_five(wanted->rms, noise_normal(bits));
 }
 
 static double other_number(double value, const Wanted *wanted, double row_scale, uint64_t bits) {
@@ -55,7 +64,7 @@ static double other_number(double value, const Wanted *wanted, double row_scale,
     case INPUT_BOTH_SIGNS: value = noise_normal(bits) * wanted->rms * row_scale; break;
     case INPUT_SMALL: value *= 1e-4; break;
     case INPUT_LARGE: value *= 1e3; break;
-    case INPUT_EQUAL: value = one_of_five(wanted->rms, noise_normal(bits)); break;
+    case INPUT_EQUAL: value = equal_number(wanted, bits); break;
     default: break;
     }
     return fmax(-wanted->limit, fmin(wanted->limit, value));
@@ -68,10 +77,11 @@ static double scale_of_row(const TensorView *view, int64_t linear, uint64_t seed
     return exp2((2 * noise_unit(noise_bits(seed, view->storage_at + 1, (uint64_t)row)) - 1) * log2(10));
 }
 
-static void perturb_floats(const TensorView *view, uint8_t *target, InputKind kind, uint64_t seed) {
+static void perturb_floats(const TensorView *view, InputBounds bounds, uint8_t *target, InputKind kind,
+                           uint64_t seed) {
     if (tensor_is_mask(view))
         return;
-    const Wanted wanted = {kind, root_mean_square(view), dtype_largest(view->dtype) / 16};
+    const Wanted wanted = {kind, root_mean_square(view), dtype_largest(view->dtype) / 16, bounds};
     const bool complex = dtype_info(view->dtype)->kind == KIND_COMPLEX;
     for (int64_t i = 0; i < view->element_count; i++) {
         const uint8_t *from = tensor_at_linear(view, i);
@@ -232,8 +242,8 @@ static void perturb_booleans(const TensorView *view, uint8_t *target, uint64_t s
     }
 }
 
-void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8_t *target, InputKind kind,
-                    uint64_t seed) {
+void inputs_perturb(const InputTensor *inputs, size_t count, InputBounds bounds, Bytes source,
+                    uint8_t *target, InputKind kind, uint64_t seed) {
     if (source.size > 0)
         memcpy(target, source.data, source.size);
     for (size_t i = 0; i < count && kind != INPUT_SAME; i++) {
@@ -245,7 +255,7 @@ void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8
         case KIND_FLOAT:
         case KIND_COMPLEX:
             if (!is_of_integers(kind))
-                perturb_floats(&view, target, kind, seed);
+                perturb_floats(&view, bounds, target, kind, seed);
             break;
         case KIND_INT:
         case KIND_UINT: perturb_integers(&input, target, kind, seed); break;

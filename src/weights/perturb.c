@@ -137,9 +137,10 @@ static void scale_rows(const TensorView *source, uint8_t *target, uint64_t seed)
     }
 }
 
-/* A row is what one index of the first dimension has. */
-static void select_elements(const TensorView *source, uint8_t *target, uint64_t seed) {
-    enum { ONE_OF_ROWS_EMPTY = 8 };
+/* A row is what one index of the first dimension has. Most hand on what they get: 1 and 0 for `bias` is what
+ * hands it on. */
+static void select_elements(const TensorView *source, bool bias, uint8_t *target, uint64_t seed) {
+    enum { ONE_OF_ROWS_EMPTY = 8, ONE_OF_OTHERS = 4 };
     const bool vector = source->rank < 2;
     const int64_t length = vector || source->shape[0] == 0 ? 1 : source->element_count / source->shape[0];
     const uint64_t stream = noise_stream(seed, source->storage_at);
@@ -148,7 +149,8 @@ static void select_elements(const TensorView *source, uint8_t *target, uint64_t 
         const uint64_t bits = noise_at(stream, (uint64_t)(i / length));
         const bool chosen =
             (uint64_t)(i % length) == (bits >> 8) % (uint64_t)length && (bits >> 1) % ONE_OF_ROWS_EMPTY != 0;
-        const double number = vector ? (double)(bits & 1) : !chosen ? 0 : bits & 1 ? 1 : -1;
+        const bool other = (bits >> 32) % ONE_OF_OTHERS == 0;
+        const double number = vector ? (double)(bias == other) : !chosen ? 0 : other ? -1 : 1;
         element_write(source->dtype, target + source->storage_at + (from - (const uint8_t *)source->data),
                       (Element){.real = number});
     }
@@ -167,7 +169,7 @@ void weights_change(const StateDict *original, Bytes source, uint8_t *target, We
         if (kind == WEIGHTS_SCALED)
             scale_rows(&view, target, seed);
         else if (kind == WEIGHTS_SELECTING && entry->kind == STATE_PARAMETER)
-            select_elements(&view, target, seed);
+            select_elements(&view, text_ends(entry->key, "bias"), target, seed);
         else if (kind == WEIGHTS_PERTURBED)
             perturb_tensor(&view, target, seed);
     }

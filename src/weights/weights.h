@@ -162,8 +162,9 @@ typedef enum WeightKind {
     WEIGHTS_SAME,
     WEIGHTS_PERTURBED, /* every floating parameter and state buffer made distinguishable */
     WEIGHTS_SCALED,    /* each row times its own power of two: 1/4 to 16, to 2 in float16, to 1 in float8 */
-    WEIGHTS_SELECTING  /* of parameters: a row of a matrix has one 1 or -1, or nothing but zeros, and a vector
-                          zeros and ones, so that equal inputs are equal numbers further in */
+    WEIGHTS_SELECTING  /* of parameters: a row of a matrix has one 1 or, less often, -1, or nothing but zeros;
+                          a vector ones and some zeros, or, where its name ends in "bias", zeros and some
+                          ones; so that equal inputs are equal numbers further in */
 } WeightKind;
 
 /* Copies the weights file `source` to `target` (as large) and changes the floating parameters and state
@@ -175,7 +176,8 @@ typedef enum InputKind {
     INPUT_BOTH_SIGNS, /* normal noise of both signs, each row with a scale of its own */
     INPUT_SMALL,      /* 1e-4 of the sample, where an eps shows */
     INPUT_LARGE,      /* 1e3 of the sample */
-    INPUT_EQUAL,      /* five numbers, zero among them, each many times: where `>` is not `>=` */
+    INPUT_EQUAL, /* five numbers, zero among them, and what is given besides, each many times: where `>` is
+                    not `>=` */
     /* Integers that index no table, in three strengths, since an original may refuse some; all else is the
      * sample's. */
     INPUT_INTEGERS_FAR,     /* of both signs, from just past the sample's to far beyond it */
@@ -192,11 +194,16 @@ typedef struct InputTensor {
     int64_t ignored;   /* of a loss's target: the class that it leaves out; 0: there is none */
 } InputTensor;
 
+typedef struct InputBounds { /* numbers that a model may hold its inputs against: INPUT_EQUAL has them too */
+    const double *items;
+    size_t count;
+} InputBounds;
+
 /* Copies the inputs file `source` to `target` (as large) and perturbs the tensors: floats by `kind`, integers
  * over low..high, booleans with both values; INPUT_SAME changes nothing. Floating masks (0 and 1, 0 and -inf)
  * stay. */
-void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8_t *target, InputKind kind,
-                    uint64_t seed);
+void inputs_perturb(const InputTensor *inputs, size_t count, InputBounds bounds, Bytes source,
+                    uint8_t *target, InputKind kind, uint64_t seed);
 const char *input_kind_name(InputKind kind); /* "same", "both signs", ... "integers above" */
 
 /* ---- Rules -------------------------------------------------------------------------------- */

@@ -382,7 +382,8 @@ static TensorView input_of(World *world, Dtype dtype, size_t rank, const int64_t
 
 static void perturb_input(World *world, TensorView view, int64_t low, int64_t high, InputKind kind) {
     const InputTensor input = {.tensor = view, .low = low, .high = high};
-    inputs_perturb(&input, 1, (Bytes){world->file, FILE_SIZE}, world->candidate_file, kind, 11);
+    inputs_perturb(&input, 1, (InputBounds){0}, (Bytes){world->file, FILE_SIZE}, world->candidate_file, kind,
+                   11);
 }
 
 static void test_integers_cover_their_table(void **state) {
