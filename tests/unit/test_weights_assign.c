@@ -268,6 +268,26 @@ static void test_deduplicated_kernels_are_ambiguous(void **state) {
     json_decref(fragment);
 }
 
+static void test_a_map_of_what_is_equal_by_construction_writes_nothing(void **state) {
+    World *world = *state;
+    const float mask[] = {1, 0, 1, 1}, other[] = {1, 1, 0, 1}, ones[] = {1, 1, 1, 1};
+    buffer(&world->original, "bias", "Block", true, mask, 4);
+    buffer(&world->original, "late", "Block", true, mask, 4);
+    buffer(&world->original, "gate", "Block", true, ones, 4);
+    buffer(&world->candidate, "causal", "Block", true, mask, 4);
+    buffer(&world->candidate, "wrong", "Block", true, other, 4);
+    buffer(&world->candidate, "scale", "Block", true, ones, 4);
+    assign(world, "{\"bias\": \"causal\", \"late\": \"wrong\", \"gate\": \"scale\"}");
+    report(world);
+    assert_int_equal(world->findings->count, 0);
+    assert_int_equal(world->assignment.assumption_count, 1);
+    assert_string_equal(world->assignment.assumptions[0],
+                        "causal keeps its value from construction; it equals the original's bias");
+    assert_true(world->assignment.items[0].equals);
+    assert_false(world->assignment.items[1].equals); /* its bytes come from the map */
+    assert_false(world->assignment.items[2].equals); /* all ones are state */
+}
+
 static void test_numbers_alone_are_no_suffix(void **state) {
     World *world = *state;
     parameter(&world->original, "stem.0.weight", "[4]");
@@ -720,6 +740,7 @@ int main(void) {
         TEST(test_children_that_wrap),
         TEST(test_wrapping_by_numbers_alone_is_ambiguous),
         TEST(test_deduplicated_kernels_are_ambiguous),
+        TEST(test_a_map_of_what_is_equal_by_construction_writes_nothing),
         TEST(test_numbers_alone_are_no_suffix),
         TEST(test_a_partial_map_settles_the_rest),
         TEST(test_crossing_takes_a_map),
