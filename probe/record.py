@@ -263,11 +263,12 @@ def name_ends(trace: Optional[Tracer], recorder: Recorder, model: torch.nn.Modul
     keys: Dict[Any, Tuple[torch.Tensor, str, List[str]]] = {}
     states = set()
     for entry in state.entries(model):
-        if trace is not None:
-            trace.name_state(entry.key, entry.kind, entry.tensor, True)
         identity = state_identity(entry.tensor)
         keys.setdefault(identity, (entry.tensor, entry.kind, []))[2].append(entry.key)
-        if not is_known(entry, recorder.entry(entry.tensor).data[0]):
+        known = is_known(entry, recorder.entry(entry.tensor).data[0])
+        if trace is not None:
+            trace.name_state(entry.key, entry.kind, entry.tensor, not known)
+        if not known:
             states.add(identity)
     for identity, (tensor, kind, names) in keys.items():
         recorder.name_state(tensor, kind, names, identity not in states)

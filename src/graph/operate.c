@@ -18,10 +18,43 @@ static TermId initial_value(Builder *builder, const Layout *layout) {
     return store_term(&builder->store, &draft, NULL, false);
 }
 
+static TermId cast(Builder *builder, TermId value, const Layout *like);
+
+/* The elements that a view picks are the same whether they are cast before or after: here, before. NO_TERM
+ * where the view is not simply of a value: what is cast then is what the view has, not the memory around it.
+ */
+static TermId cast_below_view(Builder *builder, TermId value, const Layout *like) {
+    Store *store = &builder->store;
+    const Term view = *store_at(store, value);
+    const TermInfo *info = &store->infos[value.number];
+    if (view.kind != TERM_VIEW || info->raw)
+        return NO_TERM;
+    const TermKind under = store_at(store, view.operands[0])->kind;
+    if (under != TERM_OPERATOR && under != TERM_STATE && under != TERM_INPUT)
+        return NO_TERM;
+    const IndexMap map = info->map;
+    const TermId base = cast(builder, view.operands[0], like);
+    const size_t before = store->count;
+    const TermId result = store_view(store, base, &map, view.shape, view.rank);
+    if (result.number >= before) {
+        Term *made = store_at(store, result);
+        made->item = view.item;
+        made->operator= view.operator;
+        made->args = view.args;
+        made->arg_count = view.arg_count;
+        made->arg_names = view.arg_names;
+        made->arg_defaults = view.arg_defaults;
+    }
+    return result;
+}
+
 static TermId cast(Builder *builder, TermId value, const Layout *like) {
     const Term *term = store_at(&builder->store, value);
     if (text_equal(term->dtype, like->dtype))
         return value;
+    const TermId below = cast_below_view(builder, value, like);
+    if (below.number != NO_TERM.number)
+        return below;
     Text *text = builder_text(builder);
     text_add(text, "aten::_to_copy(%) -> ");
     text_add_shape(text, like->dtype, term->shape, term->rank);

@@ -323,8 +323,14 @@ static bool step(Search *search) {
         search->goals = goal->rest;
         return true;
     }
-    if (a->kind != b->kind || a->label != b->label || a->operand_count != b->operand_count ||
-        a->commutative != b->commutative)
+    const bool alike = a->kind == b->kind && a->label == b->label && a->operand_count == b->operand_count &&
+                       a->commutative == b->commutative;
+    const bool taken =
+        stands != NO_TERM || (alike && a->kind == TERM_STATE && search->bound[a->state] != NO_STATE);
+    if ((!alike || taken) && keeps_its_content(&search->original, a) &&
+        keeps_its_content(&search->candidate, b) && same_content(a, b))
+        return accept_content(search, goal); /* one mask for those of all layers, or several for one */
+    if (!alike)
         return part(search, PARTING_TERM, goal, (TermId){NO_TERM});
     if (stands != NO_TERM)
         return part(search, PARTING_TAKEN, goal, (TermId){stands});

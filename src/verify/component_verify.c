@@ -192,11 +192,14 @@ static Status self_test(ComponentState *component, Error *error) {
     result->self_test = script.passed ? PART_PASSED : PART_FAILED;
     result->self_test_said =
         script.said == NULL ? "" : text_printable(component->arena, script.said, strlen(script.said));
-    if (!script.passed)
-        component_violation(
-            component, "component.self-test", (Place){0},
-            arena_printf(component->arena, "its own test %s",
-                         text_printable(component->arena, script.why_not, strlen(script.why_not))));
+    if (script.passed)
+        return STATUS_OK;
+    Finding *finding = component_violation(
+        component, "component.self-test", (Place){0},
+        arena_printf(component->arena, "its own test %s",
+                     text_printable(component->arena, script.why_not, strlen(script.why_not))));
+    if (script.status == 0 && result->self_test_said[0] == '\0')
+        finding->instead = "end the file with an `if __name__ == \"__main__\":` that runs it and prints PASS";
     return STATUS_OK;
 }
 

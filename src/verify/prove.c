@@ -482,20 +482,35 @@ static Status look_at_missed(StepState *step, const RecordRequest *original, con
     return status;
 }
 
-/* The proof's own weight map, where no other was given: names settle the rest. */
+static bool map_speaks_of(const WeightMap *map, size_t count, const ProofBinding *binding) {
+    for (size_t i = 0; i < count; i++) {
+        const MapEntry *entry = &map->items[i];
+        if (text_equal(entry->key, binding->original))
+            return true;
+        for (size_t j = 0; j < entry->target_count; j++)
+            if (text_equal(entry->targets[j].key, binding->refactored))
+                return true;
+    }
+    return false;
+}
+
+/* The proof completes the map that was given, if one was: names settle the rest. */
 static void map_from_proof(StepState *step) {
     const ProofResult *proof = &step->result->proof;
-    if (step->has_map || !proof->proved)
+    if ((step->composed != NULL && step->has_map) || !proof->proved)
         return;
     WeightMap *map = &step->map;
-    *map = (WeightMap){.name = "the proof"};
+    if (!step->has_map)
+        *map = (WeightMap){.name = "the proof"};
+    const size_t given = map->count;
     for (size_t i = 0; i < proof->binding_count; i++) {
-        if (text_equal(proof->bindings[i].original, proof->bindings[i].refactored))
+        const ProofBinding *binding = &proof->bindings[i];
+        if (text_equal(binding->original, binding->refactored) || map_speaks_of(map, given, binding))
             continue;
         MapEntry *entry = ARENA_PUSH(step->arena, map);
         MapTarget *target = ARENA_NEW(step->arena, MapTarget);
-        *target = (MapTarget){.key = proof->bindings[i].refactored};
-        *entry = (MapEntry){.key = proof->bindings[i].original, .targets = target, .target_count = 1};
+        *target = (MapTarget){.key = binding->refactored};
+        *entry = (MapEntry){.key = binding->original, .targets = target, .target_count = 1};
     }
     step->has_map = map->count > 0;
 }

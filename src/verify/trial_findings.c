@@ -112,6 +112,27 @@ static const OutputComparison *worst_of(const Trial *trial) {
     return worst;
 }
 
+/* Then what differs says no more than that. */
+static bool computes_with_nothing(const StepState *step, const OutputComparison *worst) {
+    bool nothing = false;
+    for (size_t i = 0; step->has_traces && step->assignment != NULL && i < step->assignment->candidate->count;
+         i++)
+        nothing = nothing || (step->assignment->items[i].by == ASSIGNED_NOTHING &&
+                              step->assignment->candidate->items[i].is_state &&
+                              trace_reads(&step->candidate_trace, step->assignment->candidate->items[i].key));
+    return nothing && worst->numbers.nonfinite_mismatches > 0;
+}
+
+static Diagnosis without_weights(const StepState *step) {
+    static const char nothing[] = "weights that get nothing from the original are NaN here";
+    const ProofResult *proof = &step->result->proof;
+    if (proof->cause == NULL)
+        return (Diagnosis){.what = nothing, .instead = "give every weight its place"};
+    return (Diagnosis){.what = arena_printf(step->arena, "%s; a proof would place them, but %s: %s", nothing,
+                                            proof->cause, proof->why_not),
+                       .instead = "do what the original does there, or map the weights"};
+}
+
 void trial_report_different(Trials *trials, const Trial *trial, bool second_call, bool rounding) {
     static const VerifyRule rules[] = {[LEAF_OF_OUTPUTS] = RULE_NUMBERS_DIFFERENT,
                                        [LEAF_OF_ARGUMENTS] = RULE_NUMBERS_INPUT,
@@ -138,7 +159,9 @@ void trial_report_different(Trials *trials, const Trial *trial, bool second_call
         diagnosis = diagnose(step->arena, &step->original.program, &step->original_trace,
                              &step->candidate.program, &step->candidate_trace, step->assignment);
     const ProofResult *proof = &step->result->proof;
-    if (diagnosis.unclear && proof->cause != NULL) /* the graphs do */
+    if (computes_with_nothing(step, worst))
+        diagnosis = without_weights(step);
+    else if (diagnosis.unclear && proof->cause != NULL) /* the graphs do */
         diagnosis = (Diagnosis){.what = arena_printf(step->arena, "%s: %s", proof->cause, proof->why_not),
                                 .instead = text_equal(proof->cause, "weights crossed")
                                                ? diagnosis.instead

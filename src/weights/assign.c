@@ -165,6 +165,26 @@ static void keep_known_buffer(Assigning *assigning, size_t index) {
         out->original_equalled[alike->tie] = true;
 }
 
+/* A map that gives a known buffer the bytes that it has writes nothing. */
+static void keep_what_is_mapped_alike(Assigning *assigning) {
+    Assignment *out = assigning->out;
+    for (size_t i = 0; i < out->candidate->count; i++) {
+        const StateEntry *candidate = &out->candidate->items[i];
+        Assigned *assigned = &out->items[i];
+        if (!is_first(out->candidate, i) || candidate->is_state || assigned->by != ASSIGNED_MAP ||
+            assigned->count != 1 || assigned->items[0].kind != PIECE_WHOLE || assigned->items[0].transpose)
+            continue;
+        const StateEntry *original = &out->original->items[assigned->items[0].original];
+        assigned->equals = !original->is_state && same_kind_of_tensor(original, candidate) &&
+                           same_bytes(&original->tensor, &candidate->tensor);
+        if (assigned->equals)
+            assume(assigning,
+                   arena_printf(assigning->arena,
+                                "%s keeps its value from construction; it equals the original's %s",
+                                candidate->key, original->key));
+    }
+}
+
 /* ---- Suffixes and shapes ------------------------------------------------------------------ */
 static bool is_number(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
@@ -480,6 +500,7 @@ void weights_assign(Arena *arena, const StateDict *original, const StateDict *ca
         if (is_first(candidate, i) && !candidate->items[i].is_state && out->items[i].by == ASSIGNED_NOTHING)
             keep_known_buffer(&assigning, i);
     }
+    keep_what_is_mapped_alike(&assigning);
     check_original_ties(&assigning);
     assign_by_suffix(&assigning);
     check_unloadable(&assigning);

@@ -47,7 +47,7 @@ static bool *shared_buffers(Arena *arena, const Assignment *assignment) {
 static Way way_of(const Assignment *assignment, const bool *shared, size_t index) {
     const Assigned *assigned = &assignment->items[index];
     const StateEntry *candidate = &assignment->candidate->items[index];
-    if (assigned->by == ASSIGNED_KEPT)
+    if (assigned->by == ASSIGNED_KEPT || assigned->equals)
         return WAY_ABSENT;
     if (assigned->count == 0) {
         if (!dtype_is_floating(candidate->tensor.dtype) || candidate->tensor.element_count == 0)

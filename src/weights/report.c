@@ -1,6 +1,7 @@
 /* What the assignment leaves over: ambiguous and unmapped keys; and the map as JSON. */
 #include "inside.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,33 +42,72 @@ static const char *some_keys(Arena *arena, const StateDict *dict, const size_t *
     return text.data;
 }
 
-/* Lines of weight_map.json that pair the keys in the order in which both models have them. */
-static const char *map_fragment(Arena *arena, const Assignment *assignment, const Ambiguity *ambiguity) {
-    Text text = text_new(arena);
-    size_t pairs = ambiguity->original_count < ambiguity->candidate_count ? ambiguity->original_count
-                                                                          : ambiguity->candidate_count;
-    text_add(&text, "{\n");
-    for (size_t i = 0; i < pairs && i < MOST_FRAGMENT_LINES; i++) {
-        json_t *pair = json_pack("{s:s}", assignment->original->items[ambiguity->originals[i]].key,
-                                 assignment->candidate->items[ambiguity->candidates[i]].key);
+/* The next word or number of a key: "dense", "blocks", "0" of "dense_blocks.0"; `*length` 0 at its end. */
+static const char *next_word(const char *at, size_t *length) {
+    while (*at != '\0' && !isalnum((unsigned char)*at))
+        at++;
+    for (*length = 0; isalnum((unsigned char)at[*length]); ++*length)
+        if (*length > 0 && !isdigit((unsigned char)at[*length]) != !isdigit((unsigned char)at[*length - 1]))
+            break;
+    return at;
+}
+
+/* How many words and numbers of one key the other has too, wherever they stand. */
+static size_t words_shared(const char *one, const char *other) {
+    size_t shared = 0, length, its;
+    for (const char *word = next_word(one, &length); length > 0; word = next_word(word + length, &length)) {
+        const char *like = next_word(other, &its);
+        while (its > 0 && (its != length || memcmp(like, word, its) != 0))
+            like = next_word(like + its, &its);
+        shared += its > 0;
+    }
+    return shared;
+}
+
+/* Lines of weight_map.json that pair each original with the candidate whose key shares most with its own, and
+ * of several with the first: a start for whoever writes the map, no more. */
+static void add_pairs(Arena *arena, Text *text, const Assignment *assignment, const Ambiguity *ambiguity,
+                      size_t *lines) {
+    bool *taken = ARENA_ARRAY(arena, bool, ambiguity->candidate_count);
+    const StateEntry *originals = assignment->original->items, *candidates = assignment->candidate->items;
+    for (size_t i = 0; i < ambiguity->original_count && i < ambiguity->candidate_count; i++) {
+        if (++*lines > MOST_FRAGMENT_LINES)
+            continue;
+        const char *key = originals[ambiguity->originals[i]].key;
+        size_t best = SIZE_MAX, most = 0;
+        for (size_t j = 0; j < ambiguity->candidate_count; j++) {
+            const size_t shared = words_shared(key, candidates[ambiguity->candidates[j]].key);
+            if (taken[j] || (best != SIZE_MAX && shared <= most))
+                continue;
+            best = j;
+            most = shared;
+        }
+        taken[best] = true;
+        json_t *pair = json_pack("{s:s}", key, candidates[ambiguity->candidates[best]].key);
         char *line = json_dumps(pair, JSON_COMPACT);
         json_decref(pair);
         if (line != NULL) /* {"a":"b"} */
-            text_printf(&text, "  %.*s%s\n", (int)strlen(line) - 2, line + 1, i + 1 < pairs ? "," : "");
+            text_printf(text, "%s\n  %.*s", *lines > 1 ? "," : "", (int)strlen(line) - 2, line + 1);
         free(line);
     }
-    if (pairs > MOST_FRAGMENT_LINES)
-        text_printf(&text, "  ... %zu more lines\n", pairs - MOST_FRAGMENT_LINES);
-    text_add(&text, "}");
-    return text.data;
 }
 
-static void report_ambiguity(const Assignment *assignment, const Ambiguity *ambiguity,
-                             const Reading *original, const Reading *candidate, Findings *findings) {
+static const char *end_of_map(Text *text, size_t lines) {
+    if (lines > MOST_FRAGMENT_LINES)
+        text_printf(text, "\n  ... %zu more lines", lines - MOST_FRAGMENT_LINES);
+    text_add(text, "\n}");
+    return text->data;
+}
+
+static bool ambiguity_matters(const Ambiguity *ambiguity, const Reading *original, const Reading *candidate) {
+    return any_is_read(original, ambiguity->originals, ambiguity->original_count) ||
+           any_is_read(candidate, ambiguity->candidates, ambiguity->candidate_count);
+}
+
+static void report_ambiguity(const Assignment *assignment, const Ambiguity *ambiguity, bool matters,
+                             const char *map, Findings *findings) {
     Arena *arena = findings->arena;
     const StateEntry *first = &assignment->candidate->items[ambiguity->candidates[0]];
-    bool matters = any_is_read(original, ambiguity->originals, ambiguity->original_count) ||
-                   any_is_read(candidate, ambiguity->candidates, ambiguity->candidate_count);
     Finding *finding = findings_add(
         findings, &WEIGHTS_RULES[WEIGHTS_AMBIGUOUS], matters ? SEVERITY_VIOLATION : SEVERITY_NOTE, (Place){0},
         "the refactored keys of %s (%s) could take the originals (%s) in more than one way",
@@ -75,7 +115,28 @@ static void report_ambiguity(const Assignment *assignment, const Ambiguity *ambi
         some_keys(arena, assignment->candidate, ambiguity->candidates, ambiguity->candidate_count),
         some_keys(arena, assignment->original, ambiguity->originals, ambiguity->original_count));
     finding->where = first->key;
-    finding->frame = map_fragment(arena, assignment, ambiguity);
+    finding->frame = map;
+    if (!matters)
+        finding->instead = "nothing need be done: no output depends on them";
+}
+
+/* With each that matters stand the lines of them all: one map settles them. */
+static void report_ambiguities(const Assignment *assignment, const Reading *original,
+                               const Reading *candidate, Findings *findings) {
+    Arena *arena = findings->arena;
+    Text text = text_new(arena);
+    size_t lines = 0;
+    text_add(&text, "{");
+    bool *matters = ARENA_ARRAY(arena, bool, assignment->ambiguity_count);
+    for (size_t i = 0; i < assignment->ambiguity_count; i++) {
+        matters[i] = ambiguity_matters(&assignment->ambiguities[i], original, candidate);
+        if (matters[i])
+            add_pairs(arena, &text, assignment, &assignment->ambiguities[i], &lines);
+    }
+    const char *map = lines > 0 ? end_of_map(&text, lines) : NULL;
+    for (size_t i = 0; i < assignment->ambiguity_count; i++)
+        report_ambiguity(assignment, &assignment->ambiguities[i], matters[i], matters[i] ? map : NULL,
+                         findings);
 }
 
 /* ---- Unmapped ----------------------------------------------------------------------------- */
@@ -169,8 +230,7 @@ void weights_report_unmapped(const Assignment *assignment, WeightReader *origina
                              Findings *findings) {
     const Reading original = {assignment->original, original_reads, original_context};
     const Reading candidate = {assignment->candidate, candidate_reads, candidate_context};
-    for (size_t i = 0; i < assignment->ambiguity_count; i++)
-        report_ambiguity(assignment, &assignment->ambiguities[i], &original, &candidate, findings);
+    report_ambiguities(assignment, &original, &candidate, findings);
     report_side(assignment, false, &original, findings);
     report_side(assignment, true, &candidate, findings);
 }

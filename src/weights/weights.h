@@ -96,7 +96,7 @@ typedef struct Assigned { /* what one candidate key gets; keys of one tensor get
     AssignedBy by;
     Piece *items; /* one, or several PIECE_OF_CANDIDATE that cover the key; none for NOTHING and KEPT */
     size_t count, capacity;
-    bool equals;   /* KEPT: it has the bytes of a known buffer of the original */
+    bool equals; /* KEPT, or by the map: it has the bytes of a known buffer of the original, and keeps them */
     bool reported; /* a finding already says why it gets nothing */
 } Assigned;
 

@@ -268,6 +268,52 @@ static void test_deduplicated_kernels_are_ambiguous(void **state) {
     json_decref(fragment);
 }
 
+static void test_the_lines_that_are_shown_go_by_words_and_settle_all(void **state) {
+    World *world = *state;
+    static const char *const parts[][2] = {{"res", "weight"}, {"skip", "weight"}, {"res", "bias"}};
+    char key[64];
+    for (size_t i = 0; i < 6; i++) {
+        const char *shape = i % 3 == 2 ? "[3]" : "[3, 4]";
+        snprintf(key, sizeof key, "blocks.%zu.%s.%s", i / 3, parts[i % 3][0], parts[i % 3][1]);
+        parameter(&world->original, key, shape);
+        snprintf(key, sizeof key, "%s.%zu.conv.%s", parts[i / 2][0], i % 2, parts[i / 2][1]);
+        parameter(&world->candidate, key, i / 2 == 2 ? "[3]" : "[3, 4]");
+    }
+    assign(world, NULL);
+    report(world);
+    assert_int_equal(world->findings->count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_ptr_equal(world->findings->items[i].rule, &WEIGHTS_RULES[WEIGHTS_AMBIGUOUS]);
+        json_t *lines = json_loads(world->findings->items[i].frame, 0, NULL);
+        assert_int_equal(json_object_size(lines), 6);
+        const char *place = json_string_value(json_object_get(lines, "blocks.0.skip.weight"));
+        assert_string_equal(place, "skip.0.conv.weight");
+        place = json_string_value(json_object_get(lines, "blocks.1.res.bias"));
+        assert_string_equal(place, "res.1.conv.bias");
+        json_decref(lines);
+    }
+}
+
+static void test_a_map_of_what_is_equal_by_construction_writes_nothing(void **state) {
+    World *world = *state;
+    const float mask[] = {1, 0, 1, 1}, other[] = {1, 1, 0, 1}, ones[] = {1, 1, 1, 1};
+    buffer(&world->original, "bias", "Block", true, mask, 4);
+    buffer(&world->original, "late", "Block", true, mask, 4);
+    buffer(&world->original, "gate", "Block", true, ones, 4);
+    buffer(&world->candidate, "causal", "Block", true, mask, 4);
+    buffer(&world->candidate, "wrong", "Block", true, other, 4);
+    buffer(&world->candidate, "scale", "Block", true, ones, 4);
+    assign(world, "{\"bias\": \"causal\", \"late\": \"wrong\", \"gate\": \"scale\"}");
+    report(world);
+    assert_int_equal(world->findings->count, 0);
+    assert_int_equal(world->assignment.assumption_count, 1);
+    assert_string_equal(world->assignment.assumptions[0],
+                        "causal keeps its value from construction; it equals the original's bias");
+    assert_true(world->assignment.items[0].equals);
+    assert_false(world->assignment.items[1].equals); /* its bytes come from the map */
+    assert_false(world->assignment.items[2].equals); /* all ones are state */
+}
+
 static void test_numbers_alone_are_no_suffix(void **state) {
     World *world = *state;
     parameter(&world->original, "stem.0.weight", "[4]");
@@ -720,6 +766,8 @@ int main(void) {
         TEST(test_children_that_wrap),
         TEST(test_wrapping_by_numbers_alone_is_ambiguous),
         TEST(test_deduplicated_kernels_are_ambiguous),
+        TEST(test_the_lines_that_are_shown_go_by_words_and_settle_all),
+        TEST(test_a_map_of_what_is_equal_by_construction_writes_nothing),
         TEST(test_numbers_alone_are_no_suffix),
         TEST(test_a_partial_map_settles_the_rest),
         TEST(test_crossing_takes_a_map),

@@ -181,7 +181,7 @@ RELU = ("return torch.relu(self.fc(x))", "self.fc = nn.Linear(16, 16)")
 MAIN = '\n\nif __name__ == "__main__":\n    '
 fusion("test_fails", "component.self-test", *RELU, test=MAIN + 'print("FAIL")\n', says="FAIL")
 fusion("test_exits_1", "component.self-test", *RELU, test=MAIN + 'print("PASS")\n    raise SystemExit(1)\n', says="status 1")
-fusion("test_says_nothing", "component.self-test", *RELU, test="", says="printed nothing")
+fusion("test_says_nothing", "component.self-test", *RELU, test="", says="printed nothing, and should print PASS; end the file with an `if __name__ == \"__main__\":`")
 fusion("hangs", "component.", "while True:\n    pass\nreturn x", says="did not end within", test=MAIN + 'print("PASS")\n')
 fusion("test_says_passed", "component.self-test", *RELU, test=MAIN + 'print("PASSED")\n', says="did not print PASS")
 # What makes the inputs in the same cell leaves nothing behind, and is asked again where it could not be asked there.
