@@ -85,6 +85,11 @@ int command_print(Bytes text, int status);
 int command_printed(int status);
 /* To --output, otherwise to stdout. Likewise. */
 int command_write(const CommonOptions *options, Bytes text, int status);
+/* A verdict: `json`, which is dropped, to --output; and to stdout too with --format json, where otherwise
+ * `show` says it. Likewise, and what can be written is, so that no verdict is lost. */
+typedef void ShowResult(const View *view, const void *result);
+int command_report(Arena *arena, const CommonOptions *options, json_t *json, ShowResult *show,
+                   const void *result, int status);
 /* A line on a terminal's stderr that is overwritten, and wiped by ""; nothing elsewhere or if quiet. */
 Progress command_progress(const CommonOptions *options);
 

@@ -85,6 +85,23 @@ int command_write(const CommonOptions *options, Bytes text, int status) {
     return file_write_named(options->output, text, &error) == STATUS_OK ? status : command_fail(&error);
 }
 
+int command_report(Arena *arena, const CommonOptions *options, json_t *json, ShowResult *show,
+                   const void *result, int status) {
+    const Bytes text = report_json_text(arena, json);
+    Error error;
+    json_decref(json);
+    const Status written =
+        options->output == NULL ? STATUS_OK : file_write_named(options->output, text, &error);
+    if (command_json(options)) {
+        status = command_print(text, status);
+    } else {
+        const View view = command_view(options);
+        show(&view, result);
+        status = command_printed(status);
+    }
+    return written == STATUS_OK ? status : command_fail(&error);
+}
+
 static void overwrite_line(void *context, const char *what) {
     (void)context;
     fprintf(stderr, "\r\x1b[K%.150s", what);
