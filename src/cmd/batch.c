@@ -34,7 +34,8 @@ static int read_arguments(Arena *arena, int count, char **values, BatchArguments
     CommonOptions *common = &arguments->common;
     const Option options[] = {
         {"resume", NULL, OPTION_FLAG, &batch->resume, 0, 0,
-         "keep what an earlier run judged, if files, rigor, options, torch and plumbline are the same"},
+         "keep what an earlier run judged, if files, rigor, options, interpreter, torch and plumbline are "
+         "the same"},
         {"jobs", "N", OPTION_COUNT, &check->jobs, 1, 1024,
          "pieces of work at once (as many as there are processors)"},
         ROW_RIGOR(check, "as in 'plumbline check' (standard)"),
@@ -61,6 +62,7 @@ static int read_arguments(Arena *arena, int count, char **values, BatchArguments
     batch->root = folders.items[0];
     check->self_test_timeout = check->timeout; /* 60 s if it is not given */
     check->timeout = check->timeout > 0 ? check->timeout : 300;
+    batch->require_sandbox = common->require_sandbox;
     check->project.allowed_imports = common->allowed_imports.items;
     check->project.allowed_import_count = common->allowed_imports.count;
     return -1;
