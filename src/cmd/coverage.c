@@ -151,7 +151,7 @@ int coverage_main(int count, char **values) {
     Arena *arena = arena_new();
     CoverageArguments arguments = {
         .step = {.rtol = NAN, .atol = NAN, .trial_count = 1, .seed = 42, .device = "cpu", .timeout = 300}};
-    CoverageResult result;
+    CoverageResult result = {0};
     Patterns *patterns;
     Probe *probe = NULL;
     Error error;

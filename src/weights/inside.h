@@ -26,6 +26,15 @@ void assign_piece(Assigning *assigning, size_t entry, Piece piece, AssignedBy by
 bool shapes_are_swapped(const TensorView *a, const TensorView *b);
 /* The most similar key, if it is similar; NULL otherwise. */
 const char *nearest_key(const StateDict *dict, const char *key);
+typedef struct Members { /* of a state dict: indices of tensors, each under its first key */
+    size_t *items;
+    size_t count, capacity;
+} Members;
+
+/* Pairs off those whose keys are each other's only most alike, until none is left. By candidate: the place of
+ * its original in `originals`, or SIZE_MAX. */
+const size_t *pair_alike(Arena *arena, const StateDict *original, const Members *originals,
+                         const StateDict *candidate, const Members *candidates);
 /* How many of their last dotted components two keys share. Components that are numbers count only where a
  * name before them, or the whole of a key, is shared too: "3.weight" says nothing about which layer. */
 size_t shared_suffix(const char *a, const char *b);
