@@ -25,11 +25,13 @@ Status tensor_view_make(Arena *arena, const void *data, size_t storage_size, Dty
             return error_set(error, "", "", "a tensor with a negative size or stride: %" PRId64 ", %" PRId64,
                              shape[i], stride[i]);
         empty |= shape[i] == 0;
+        /* Of an empty one too, so that whoever multiplies sizes need not look. */
+        if (shape[i] > 0 && __builtin_mul_overflow(count, shape[i], &count))
+            return out_of_storage("", error);
     }
     for (size_t i = 0; i < rank && !empty; i++) {
         int64_t reach;
-        if (__builtin_mul_overflow(count, shape[i], &count) ||
-            __builtin_mul_overflow(shape[i] - 1, stride[i], &reach) ||
+        if (__builtin_mul_overflow(shape[i] - 1, stride[i], &reach) ||
             __builtin_add_overflow(last, reach, &last))
             return out_of_storage("", error);
     }

@@ -98,6 +98,8 @@ static void test_views_stay_inside(void **state) {
     assert_int_equal(make(arena, 4, 2, (int64_t[]){1000, 1000}, (int64_t[]){0, 0}, 0), STATUS_OK);
     assert_int_equal(make(arena, 0, 2, (int64_t[]){0, 5}, (int64_t[]){1, 1}, 9), STATUS_OK);
     assert_int_equal(make(arena, 0, 2, (int64_t[]){INT64_MAX, 0}, (int64_t[]){INT64_MAX, 9}, 0), STATUS_OK);
+    assert_int_equal(make(arena, 0, 3, (int64_t[]){0, INT64_MAX / 2, 4}, (int64_t[]){1, 4, 1}, 0),
+                     STATUS_ERROR);
     assert_int_equal(make(arena, 0, 0, NULL, NULL, 0), STATUS_ERROR);
     assert_int_equal(make(arena, 4, 0, NULL, NULL, 0), STATUS_OK);
     const int64_t huge[] = {INT64_MAX / 2, 4}, ones[] = {0, 0}, far[] = {INT64_MAX, INT64_MAX};
