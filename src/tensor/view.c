@@ -57,12 +57,6 @@ bool tensor_same_shape(const TensorView *a, const TensorView *b) {
            (a->rank == 0 || memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) == 0);
 }
 
-bool tensor_same_memory(const TensorView *a, const TensorView *b) {
-    return a->element_count > 0 && a->data == b->data && a->offset == b->offset && a->dtype == b->dtype &&
-           tensor_same_shape(a, b) &&
-           (a->rank == 0 || memcmp(a->stride, b->stride, a->rank * sizeof *a->stride) == 0);
-}
-
 bool tensor_is_contiguous(const TensorView *view) {
     int64_t expected = 1;
     for (size_t i = view->rank; i-- > 0;) {
@@ -161,8 +155,4 @@ const char *tensor_shape_as_text(Arena *arena, const TensorView *view) {
 const char *tensor_as_text(Arena *arena, const TensorView *view) {
     return arena_printf(arena, "%s %s", tensor_shape_as_text(arena, view),
                         dtype_info(view->dtype)->torch_name + strlen("torch."));
-}
-
-const char *tensor_element_as_text(Arena *arena, const TensorView *view, const int64_t *index) {
-    return element_as_text(arena, view->dtype, element_read(view->dtype, tensor_at(view, index)));
 }

@@ -77,7 +77,7 @@ bool tensor_is_mask(const TensorView *view) {
     return once.element_count <= LARGEST_SCANNED && has_mask_values(&once);
 }
 
-bool tensor_is_mask_or_ramp(const TensorView *view) {
+static bool tensor_is_mask_or_ramp(const TensorView *view) {
     int64_t shape[TENSOR_RANK_MAX], stride[TENSOR_RANK_MAX];
     if (dtype_info(view->dtype)->kind != KIND_FLOAT)
         return false;

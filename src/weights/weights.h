@@ -178,11 +178,10 @@ typedef enum InputKind {
     INPUT_EQUAL,      /* five numbers, zero among them, each many times: where `>` is not `>=` */
     /* Integers that index no table, in three strengths, since an original may refuse some; all else is the
      * sample's. */
-    INPUT_INTEGERS_FAR,     /* of both signs, from just past the sample's to far beyond it */
-    INPUT_INTEGERS_NEAR,    /* of both signs, a few past the sample's */
-    INPUT_INTEGERS_ABOVE,   /* those of them that are not below zero, or the sample's smallest */
-    INPUT_LEFT_OUT_TARGETS, /* of a loss's targets: the class that it leaves out; all else is the sample's */
-    INPUT_KIND_COUNT
+    INPUT_INTEGERS_FAR,    /* of both signs, from just past the sample's to far beyond it */
+    INPUT_INTEGERS_NEAR,   /* of both signs, a few past the sample's */
+    INPUT_INTEGERS_ABOVE,  /* those of them that are not below zero, or the sample's smallest */
+    INPUT_LEFT_OUT_TARGETS /* of a loss's targets: the class that it leaves out; all else is the sample's */
 } InputKind;
 
 typedef struct InputTensor {
@@ -197,7 +196,6 @@ typedef struct InputTensor {
  * stay. */
 void inputs_perturb(const InputTensor *inputs, size_t count, Bytes source, uint8_t *target, InputKind kind,
                     uint64_t seed);
-const char *input_kind_name(InputKind kind); /* "same", "both signs", ... "integers above" */
 
 /* ---- Rules -------------------------------------------------------------------------------- */
 typedef enum WeightsRule {
