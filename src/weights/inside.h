@@ -23,13 +23,15 @@ void assign_piece(Assigning *assigning, size_t entry, Piece piece, AssignedBy by
 
 /* Whether b's shape is a's with the last two dimensions swapped, and isn't a's. */
 bool shapes_are_swapped(const TensorView *a, const TensorView *b);
+
+/* ---- pairing.c ------------------------------------------------------------------------------ */
 typedef struct Members { /* of a state dict: indices of tensors, each under its first key */
     size_t *items;
     size_t count, capacity;
 } Members;
 
 /* Pairs off those whose keys are each other's only most alike, until none is left. By candidate: the place of
- * its original in `originals`, or SIZE_MAX. */
+ * its original in `originals`, or SIZE_MAX. Owned by the arena. */
 const size_t *pair_alike(Arena *arena, const StateDict *original, const Members *originals,
                          const StateDict *candidate, const Members *candidates);
 /* How many of their last dotted components two keys share. Components that are numbers count only where a

@@ -186,8 +186,6 @@ Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, bool may
 
 void state_dict_mark_state(StateDict *dict, const char *key) {
     const StateEntry *written = table_get(dict->by_key, key);
-    for (size_t i = 0; written != NULL && i < dict->count; i++) {
-        if (dict->items[i].tie == written->tie)
-            dict->items[i].is_state = true;
-    }
+    for (size_t i = written == NULL ? SIZE_MAX : written->tie; i != SIZE_MAX; i = dict->items[i].next_tied)
+        dict->items[i].is_state = true;
 }
