@@ -34,7 +34,8 @@ static int read_arguments(Arena *arena, int count, char **values, BatchArguments
     CommonOptions *common = &arguments->common;
     const Option options[] = {
         {"resume", NULL, OPTION_FLAG, &batch->resume, 0, 0,
-         "keep what an earlier run judged, if files, rigor, options, torch and plumbline are the same"},
+         "keep what an earlier run judged, if files, rigor, options, interpreter, torch and plumbline are "
+         "the same"},
         {"jobs", "N", OPTION_COUNT, &check->jobs, 1, 1024,
          "pieces of work at once (as many as there are processors)"},
         ROW_RIGOR(check, "as in 'plumbline check' (standard)"),
@@ -61,6 +62,7 @@ static int read_arguments(Arena *arena, int count, char **values, BatchArguments
     batch->root = folders.items[0];
     check->self_test_timeout = check->timeout; /* 60 s if it is not given */
     check->timeout = check->timeout > 0 ? check->timeout : 300;
+    batch->require_sandbox = common->require_sandbox;
     check->project.allowed_imports = common->allowed_imports.items;
     check->project.allowed_import_count = common->allowed_imports.count;
     return -1;
@@ -107,7 +109,8 @@ static void show_row(void *context, const BatchRow *row) {
     arena_free(arena);
 }
 
-static void show_summary(const View *view, const BatchResult *result) {
+static void show_summary(const View *view, const void *shown) {
+    const BatchResult *result = shown;
     fprintf(view->stream, "%zu decomposition%s: %zu PASS, %zu FAIL", result->row_count,
             result->row_count == 1 ? "" : "s", result->passed, result->failed);
     if (result->unjudged > 0)
@@ -160,20 +163,17 @@ static json_t *row_json(const BatchRow *row) {
     return json;
 }
 
-static Bytes all_json(Arena *arena, const BatchArguments *arguments, const BatchResult *result) {
+static json_t *all_json(const BatchArguments *arguments, const BatchResult *result) {
     json_t *rows = json_array();
     for (size_t i = 0; i < result->row_count; i++)
         json_array_append_new(rows, row_json(&result->rows[i]));
-    json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}", "plumbline_version", PLUMBLINE_VERSION,
-        "torch_version", result->row_count == 0 ? "" : result->rows[0].torch, "rigor",
-        rigor_name(arguments->batch.check.rigor), "summary", "total", (json_int_t)result->row_count, "pass",
-        (json_int_t)result->passed, "fail", (json_int_t)result->failed, "error", (json_int_t)result->unjudged,
-        "not_run", (json_int_t)result->not_begun, "earlier", (json_int_t)result->earlier, "seconds",
-        json_number(result->seconds), "decompositions", rows);
-    Bytes text = report_json_text(arena, all);
-    json_decref(all);
-    return text;
+    return json_pack("{s:s, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}", "plumbline_version",
+                     PLUMBLINE_VERSION, "torch_version", result->row_count == 0 ? "" : result->rows[0].torch,
+                     "rigor", rigor_name(arguments->batch.check.rigor), "summary", "total",
+                     (json_int_t)result->row_count, "pass", (json_int_t)result->passed, "fail",
+                     (json_int_t)result->failed, "error", (json_int_t)result->unjudged, "not_run",
+                     (json_int_t)result->not_begun, "earlier", (json_int_t)result->earlier, "seconds",
+                     json_number(result->seconds), "decompositions", rows);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------------ */
@@ -184,23 +184,6 @@ static int exit_status(const BatchResult *result) {
     if (result->passed == 0 || result->not_begun > 0)
         return VERDICT_ERROR;
     return result->unjudged > 0 ? VERDICT_FAIL : VERDICT_PASS;
-}
-
-static int report(Arena *arena, const BatchArguments *arguments, const Screen *screen,
-                  const BatchResult *result) {
-    const CommonOptions *common = &arguments->common;
-    const bool json = command_json(common);
-    Error error;
-    Bytes text = {NULL, 0};
-    wipe(screen);
-    if (common->output != NULL || json)
-        text = all_json(arena, arguments, result);
-    if (!json)
-        show_summary(&screen->view, result);
-    const int status = json ? command_print(text, exit_status(result)) : command_printed(exit_status(result));
-    if (common->output != NULL && file_write_named(common->output, text, &error) != STATUS_OK)
-        return command_fail(&error);
-    return status;
 }
 
 static int run(Arena *arena, const BatchArguments *arguments) {
@@ -226,8 +209,10 @@ static int run(Arena *arena, const BatchArguments *arguments) {
         status = batch_verify(arena, probe, &batch, &result, &error);
     probe_stop(probe);
     int verdict = VERDICT_ERROR;
+    wipe(&screen);
     if (result.row_count > 0)
-        verdict = report(arena, arguments, &screen, &result);
+        verdict = command_report(arena, &arguments->common, all_json(arguments, &result), show_summary,
+                                 &result, exit_status(&result));
     return status == STATUS_OK ? verdict : command_fail(&error);
 }
 

@@ -2,8 +2,6 @@
 #include "cmd.h"
 #include "interrupt.h"
 
-#include <stdio.h>
-
 static const Synopsis SYNOPSIS = {
     .usage = "plumbline check DIR [--model ORIGINAL.py] [options]",
     .about =
@@ -58,26 +56,8 @@ static int read_arguments(Arena *arena, int count, char **values, CheckArguments
     return -1;
 }
 
-static int report(Arena *arena, const CheckArguments *arguments, const CheckResult *result) {
-    const CommonOptions *common = &arguments->common;
-    Error error;
-    Bytes text = {NULL, 0};
-    if (common->output != NULL || command_json(common)) {
-        json_t *json = report_check_json(arena, result, timestamp_now(arena));
-        text = report_json_text(arena, json);
-        json_decref(json);
-    }
-    const Status written =
-        common->output == NULL ? STATUS_OK : file_write_named(common->output, text, &error);
-    int status = (int)result->verdict;
-    if (command_json(common)) {
-        status = command_print(text, status);
-    } else {
-        const View view = command_view(common);
-        report_check(&view, result);
-        status = command_printed(status);
-    }
-    return written == STATUS_OK ? status : command_fail(&error); /* which loses no verdict */
+static void show(const View *view, const void *result) {
+    report_check(view, result);
 }
 
 typedef struct Writing {
@@ -106,7 +86,9 @@ static int judge(Arena *arena, CheckArguments *arguments) {
     check->write = arguments->write ? write_files : NULL;
     check->write_context = &writing;
     check_verify(arena, probe, check, &progress, result);
-    int status = report(arena, arguments, result);
+    int status =
+        command_report(arena, &arguments->common, report_check_json(arena, result, timestamp_now(arena)),
+                       show, result, (int)result->verdict);
     if (writing.status != STATUS_OK)
         status = command_fail(&writing.error);
     check_result_close(result);

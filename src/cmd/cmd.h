@@ -83,8 +83,14 @@ MUST_USE Status command_patterns(Arena *arena, const char *file, Patterns **patt
 int command_print(Bytes text, int status);
 /* The same of what was printed already. */
 int command_printed(int status);
-/* To --output, otherwise to stdout. Likewise. */
+/* To --output, otherwise to stdout. Likewise; and what can't be written to --output goes to stdout, so that
+ * no work is lost. */
 int command_write(const CommonOptions *options, Bytes text, int status);
+/* A verdict: `json`, which is dropped, to --output; and to stdout too with --format json, where otherwise
+ * `show` says it. Likewise. */
+typedef void ShowResult(const View *view, const void *result);
+int command_report(Arena *arena, const CommonOptions *options, json_t *json, ShowResult *show,
+                   const void *result, int status);
 /* A line on a terminal's stderr that is overwritten, and wiped by ""; nothing elsewhere or if quiet. */
 Progress command_progress(const CommonOptions *options);
 

@@ -78,11 +78,33 @@ int command_printed(int status) {
     return command_print((Bytes){(const uint8_t *)"", 0}, status);
 }
 
+/* To --output, if there is one. */
+static Status save(const CommonOptions *options, Bytes text, Error *error) {
+    return options->output == NULL ? STATUS_OK : file_write_named(options->output, text, error);
+}
+
 int command_write(const CommonOptions *options, Bytes text, int status) {
     Error error;
-    if (options->output == NULL)
-        return command_print(text, status);
-    return file_write_named(options->output, text, &error) == STATUS_OK ? status : command_fail(&error);
+    const Status saved = save(options, text, &error);
+    if (options->output == NULL || saved != STATUS_OK)
+        status = command_print(text, status);
+    return saved == STATUS_OK ? status : command_fail(&error);
+}
+
+int command_report(Arena *arena, const CommonOptions *options, json_t *json, ShowResult *show,
+                   const void *result, int status) {
+    const Bytes text = report_json_text(arena, json);
+    Error error;
+    json_decref(json);
+    const Status saved = save(options, text, &error);
+    if (command_json(options)) {
+        status = command_print(text, status);
+    } else {
+        const View view = command_view(options);
+        show(&view, result);
+        status = command_printed(status);
+    }
+    return saved == STATUS_OK ? status : command_fail(&error);
 }
 
 static void overwrite_line(void *context, const char *what) {

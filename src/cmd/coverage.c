@@ -131,29 +131,27 @@ static int cover_folder(Arena *arena, Probe *probe, CoverageArguments *arguments
 
 /* ---- The whole ---------------------------------------------------------------------------------------- */
 
-static int report(Arena *arena, const CoverageArguments *arguments, const CoverageResult *result) {
-    const CommonOptions *common = &arguments->common;
-    json_t *json = report_coverage_json(result, arguments->model, timestamp_now(arena));
-    const Bytes written = report_json_text(arena, json);
-    json_decref(json);
+static Verdict verdict_of(const CoverageResult *result) {
+    return text_equal(result->status, "FULL_COVERAGE") ? VERDICT_PASS
+           : text_equal(result->status, "ERROR")       ? VERDICT_ERROR
+                                                       : VERDICT_FAIL;
+}
+
+static void show(const View *view, const void *shown) {
+    const CoverageResult *result = shown;
+    Arena *arena = arena_new();
     const char *line = arena_printf(arena, "%s\n", result->status);
-    const Bytes shown = common->quiet          ? (Bytes){(const uint8_t *)line, strlen(line)}
-                        : command_json(common) ? written
-                                               : report_coverage(arena, result);
-    Error error;
-    const Status saved =
-        common->output == NULL ? STATUS_OK : file_write_named(common->output, written, &error);
-    const int status = command_print(shown, text_equal(result->status, "FULL_COVERAGE") ? VERDICT_PASS
-                                            : text_equal(result->status, "ERROR")       ? VERDICT_ERROR
-                                                                                        : VERDICT_FAIL);
-    return saved == STATUS_OK ? status : command_fail(&error);
+    const Bytes text =
+        view->quiet ? (Bytes){(const uint8_t *)line, strlen(line)} : report_coverage(arena, result);
+    fwrite(text.data, 1, text.size, view->stream);
+    arena_free(arena);
 }
 
 int coverage_main(int count, char **values) {
     Arena *arena = arena_new();
     CoverageArguments arguments = {
         .step = {.rtol = NAN, .atol = NAN, .trial_count = 1, .seed = 42, .device = "cpu", .timeout = 300}};
-    CoverageResult result;
+    CoverageResult result = {0};
     Patterns *patterns;
     Probe *probe = NULL;
     Error error;
@@ -165,7 +163,9 @@ int coverage_main(int count, char **values) {
         status = arguments.folder != NULL ? cover_folder(arena, probe, &arguments, patterns, &result)
                                           : cover_children(arena, probe, &arguments, patterns, &result);
     if (status < 0)
-        status = report(arena, &arguments, &result);
+        status = command_report(arena, &arguments.common,
+                                report_coverage_json(&result, arguments.model, timestamp_now(arena)), show,
+                                &result, (int)verdict_of(&result));
     if (probe != NULL)
         probe_stop(probe);
     arena_free(arena);

@@ -2,7 +2,6 @@
 #include "cmd.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <time.h>
 
 static const Synopsis SYNOPSIS = {
@@ -84,23 +83,8 @@ static void run_step(Arena *arena, const StepArguments *arguments, StepResult *r
         progress.tell(progress.context, "");
 }
 
-static int report(Arena *arena, const StepArguments *arguments, const StepResult *result) {
-    const CommonOptions *common = &arguments->common;
-    json_t *json = report_step_json(result, timestamp_now(arena));
-    const Bytes text = report_json_text(arena, json);
-    json_decref(json);
-    Error error;
-    const Status written =
-        common->output == NULL ? STATUS_OK : file_write_named(common->output, text, &error);
-    int status = (int)result->verdict;
-    if (command_json(common)) {
-        status = command_print(text, status);
-    } else {
-        const View view = command_view(common);
-        report_step(&view, result);
-        status = command_printed(status);
-    }
-    return written == STATUS_OK ? status : command_fail(&error); /* which loses no verdict */
+static void show(const View *view, const void *result) {
+    report_step(view, result);
 }
 
 int step_main(int count, char **values) {
@@ -111,7 +95,8 @@ int step_main(int count, char **values) {
     if (status < 0) {
         StepResult result = {0};
         run_step(arena, &arguments, &result);
-        status = report(arena, &arguments, &result);
+        status = command_report(arena, &arguments.common, report_step_json(&result, timestamp_now(arena)),
+                                show, &result, (int)result.verdict);
     }
     arena_free(arena);
     return status;

@@ -36,7 +36,7 @@ static int read_arguments(Arena *arena, int count, char **values, TraceArguments
          "values left "
          "out"},
         ROW_OUTPUT(common, "FILE", "write it there"),
-        ROW_QUIET(common, "only what is wrong"),
+        ROW_QUIET(common, "print only what is wrong"),
         ROW_PYTHON(common),
         ROW_SEED(step, "of construction and inputs (42)"),
         ROW_TIMEOUT(step, EACH_TIMEOUT),
@@ -117,7 +117,7 @@ int trace_main(int count, char **values) {
         status = (int)result.verdict;
         if (result.verdict == VERDICT_ERROR)
             status = command_fail_text(result.error);
-        else if (!arguments.common.quiet)
+        else if (!arguments.common.quiet || arguments.common.output != NULL)
             status = command_write(&arguments.common, shown(arena, &arguments, patterns, &result), status);
         if (result.unknown != NULL)
             fprintf(stderr, "plumbline: a value of no known origin: %s\n",

@@ -32,13 +32,11 @@ void comparison_open(Comparison *comparison, size_t class_count);
 bool has_unmatched(const Comparison *comparison, size_t side);
 /* Has the side that `id` is not of a term of its class? */
 bool has_like(const Comparison *comparison, size_t side, TermId id);
-bool is_in_excess(const Comparison *comparison, size_t side, TermId id);
 /* The first terms that a side has and the other has not, though it has all that they are made of. */
 void find_first(Comparison *comparison);
 bool same_operator(const Term *a, const Term *b);
 /* One step at a time, the last view before others; what they are made of. */
 bool same_operands(const Comparison *comparison, TermId original, TermId candidate);
-TermId first_user(const Comparison *comparison, size_t side, TermId id);
 /* The first operator that takes it, perhaps through views. */
 TermId first_operator_on(const Comparison *comparison, size_t side, TermId id);
 size_t times_applied(const Comparison *comparison, size_t side, const Term *like);

@@ -146,7 +146,6 @@ typedef struct Store {
 
 /* With room for `expected` terms, of which there may be more. */
 void store_open(Store *store, Arena *arena, Arena *scratch, GraphLabels *labels, size_t expected);
-const char *label_intern(GraphLabels *labels, const char *text);
 /* The term that `draft` describes: one that is there already, or a new one. label, kind, dtype, shape and
  * operands are set; the label is interned and the operands copied here, if it is new. `map` is that of a VIEW
  * or WRITE. */

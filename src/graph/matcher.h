@@ -58,7 +58,6 @@ typedef struct Matcher {
 bool solve(Matcher *matcher, const Goal *goal);
 bool may_go_on(Matcher *matcher); /* counts a step */
 Ref ref_of(Matcher *matcher, uint32_t term);
-bool push_inside(Matcher *matcher, uint32_t term);
 /* The views and casts from a term down to the operator that it shows, and that one. */
 bool push_chain(Matcher *matcher, const Ref *ref);
 /* A tensor that holds one number, which is NAN if it can't be read. */

@@ -13,7 +13,7 @@ Ref ref_of(Matcher *matcher, uint32_t term) {
     return (Ref){.elements = elements_of(&matcher->all, term), .term = term};
 }
 
-bool push_inside(Matcher *matcher, uint32_t term) {
+static bool push_inside(Matcher *matcher, uint32_t term) {
     if (matcher->inside_count == MOST_INSIDE)
         return false;
     matcher->inside[matcher->inside_count++] = term;

@@ -12,7 +12,7 @@ bool has_like(const Comparison *comparison, size_t side, TermId id) {
     return comparison->occurs[1 - side][comparison_class(comparison, side, id)] > 0;
 }
 
-bool is_in_excess(const Comparison *comparison, size_t side, TermId id) {
+static bool is_in_excess(const Comparison *comparison, size_t side, TermId id) {
     uint32_t class = comparison_class(comparison, side, id);
     return comparison->used[side][class] > comparison->occurs[1 - side][class];
 }
@@ -167,7 +167,7 @@ bool shares_operand(const Comparison *comparison, size_t side, TermId id, TermId
 
 /* ---- Users -------------------------------------------------------------------------------- */
 
-TermId first_user(const Comparison *comparison, size_t side, TermId id) {
+static TermId first_user(const Comparison *comparison, size_t side, TermId id) {
     const Side *one = comparison->sides[side];
     for (uint32_t t = id.number + 1; t < one->graph->term_count; t++) {
         size_t count;

@@ -121,35 +121,121 @@ static const char *shares(Arena *arena, const char *output, bool original, const
                         original ? "original" : "refactored");
 }
 
+/* Outputs, inputs and states stand in pairs, and a pair of storages that is met is the other's partner:
+ * whoever has one must have the other. */
+typedef struct Partners {
+    uint32_t *of; /* by storage: the other side's, or NO_PARTNER */
+    bool *known, *several;
+} Partners;
+
+typedef struct Sharing {
+    const Graph *original, *candidate;
+    const size_t *stands;
+    const GraphInput **inputs; /* of the candidate, by the original's */
+    bool *stood_for;           /* by the original's state */
+    Partners partners[2];
+} Sharing;
+
+enum { NO_PARTNER = UINT32_MAX };
+
+static size_t storages_of(const Graph *graph) {
+    size_t count = 0;
+    for (size_t i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i].is_tensor && graph->outputs[i].storage >= count)
+            count = (size_t)graph->outputs[i].storage + 1;
+    for (size_t i = 0; i < graph->input_count; i++)
+        count = graph->inputs[i].storage >= count ? (size_t)graph->inputs[i].storage + 1 : count;
+    for (size_t i = 0; i < graph->state_count; i++)
+        count = graph->states[i].storage >= count ? (size_t)graph->states[i].storage + 1 : count;
+    return count;
+}
+
+static void meet(Partners *partners, uint32_t storage, uint32_t other) {
+    if (storage == NO_PARTNER)
+        return;
+    partners->several[storage] |= partners->known[storage] && partners->of[storage] != other;
+    partners->known[storage] = true;
+    partners->of[storage] = other;
+}
+
+static void meet_both(Sharing *sharing, uint32_t original, uint32_t candidate) {
+    meet(&sharing->partners[0], original, candidate);
+    meet(&sharing->partners[1], candidate, original);
+}
+
+static bool is_partner(const Partners *partners, uint32_t storage, uint32_t other) {
+    return !partners->known[storage] || (!partners->several[storage] && partners->of[storage] == other);
+}
+
+static Sharing sharing_new(Arena *arena, const Graph *original, const Graph *candidate,
+                           const size_t *stands) {
+    Sharing sharing = {.original = original,
+                       .candidate = candidate,
+                       .stands = stands,
+                       .inputs = ARENA_ARRAY(arena, const GraphInput *, original->input_count + 1),
+                       .stood_for = ARENA_ARRAY(arena, bool, original->state_count + 1)};
+    for (size_t s = 0; s < 2; s++) {
+        const size_t count = storages_of(s == 0 ? original : candidate) + 1;
+        sharing.partners[s] = (Partners){ARENA_ARRAY(arena, uint32_t, count), ARENA_ARRAY(arena, bool, count),
+                                         ARENA_ARRAY(arena, bool, count)};
+    }
+    Table *paths = table_new(arena);
+    for (size_t i = candidate->input_count; i-- > 0;) /* of equal paths the first stays */
+        table_put(paths, candidate->inputs[i].path, &candidate->inputs[i]);
+    for (size_t i = 0; i < original->input_count; i++) {
+        const GraphInput *other = sharing.inputs[i] = table_get(paths, original->inputs[i].path);
+        meet_both(&sharing, original->inputs[i].storage, other == NULL ? NO_PARTNER : other->storage);
+    }
+    for (size_t s = 0; s < candidate->state_count; s++) {
+        if (stands[s] != SIZE_MAX)
+            sharing.stood_for[stands[s]] = true;
+        meet_both(&sharing, stands[s] == SIZE_MAX ? NO_PARTNER : original->states[stands[s]].storage,
+                  candidate->states[s].storage);
+    }
+    for (size_t s = 0; s < original->state_count; s++)
+        if (!sharing.stood_for[s])
+            meet_both(&sharing, original->states[s].storage, NO_PARTNER);
+    return sharing;
+}
+
+/* What output `i` shares memory with on one side only. */
+static const char *shares_wrongly(Arena *arena, const Sharing *sharing, size_t i) {
+    const Graph *original = sharing->original, *candidate = sharing->candidate;
+    const GraphOutput *a = &original->outputs[i], *b = &candidate->outputs[i];
+    for (size_t j = 0; j < i; j++) {
+        const GraphOutput *c = &original->outputs[j], *d = &candidate->outputs[j];
+        if (c->is_tensor && (a->storage == c->storage) != (b->storage == d->storage))
+            return shares(arena, a->path, a->storage == c->storage, "", c->path);
+    }
+    for (size_t j = 0; j < original->input_count; j++) {
+        const GraphInput *c = &original->inputs[j], *d = sharing->inputs[j];
+        if ((a->storage == c->storage) != (d != NULL && b->storage == d->storage))
+            return shares(arena, a->path, a->storage == c->storage, "the input ", c->path);
+    }
+    for (size_t s = 0; s < candidate->state_count; s++) {
+        const GraphState *d = &candidate->states[s];
+        const size_t stands = sharing->stands[s];
+        bool here = stands != SIZE_MAX && a->storage == original->states[stands].storage;
+        if (here != (b->storage == d->storage))
+            return shares(arena, a->path, here, "the state ", d->keys[0]);
+    }
+    for (size_t s = 0; s < original->state_count; s++)
+        if (!sharing->stood_for[s] && a->storage == original->states[s].storage)
+            return shares(arena, a->path, true, "the state ", original->states[s].keys[0]);
+    return NULL;
+}
+
 const char *unlike_sharing(Arena *arena, const Graph *original, const Graph *candidate,
                            const size_t *stands) {
-    bool *stood_for = ARENA_ARRAY(arena, bool, original->state_count + 1);
-    for (size_t s = 0; s < candidate->state_count; s++)
-        if (stands[s] != SIZE_MAX)
-            stood_for[stands[s]] = true;
+    Sharing sharing = sharing_new(arena, original, candidate, stands);
     for (size_t i = 0; i < original->output_count; i++) {
         const GraphOutput *a = &original->outputs[i], *b = &candidate->outputs[i];
         if (!a->is_tensor)
             continue;
-        for (size_t j = 0; j < i; j++) {
-            const GraphOutput *c = &original->outputs[j], *d = &candidate->outputs[j];
-            if (c->is_tensor && (a->storage == c->storage) != (b->storage == d->storage))
-                return shares(arena, a->path, a->storage == c->storage, "", c->path);
-        }
-        for (size_t j = 0; j < original->input_count; j++) {
-            const GraphInput *c = &original->inputs[j], *d = input_at(candidate, c->path);
-            if ((a->storage == c->storage) != (d != NULL && b->storage == d->storage))
-                return shares(arena, a->path, a->storage == c->storage, "the input ", c->path);
-        }
-        for (size_t s = 0; s < candidate->state_count; s++) {
-            const GraphState *d = &candidate->states[s];
-            bool here = stands[s] != SIZE_MAX && a->storage == original->states[stands[s]].storage;
-            if (here != (b->storage == d->storage))
-                return shares(arena, a->path, here, "the state ", d->keys[0]);
-        }
-        for (size_t s = 0; s < original->state_count; s++)
-            if (!stood_for[s] && a->storage == original->states[s].storage)
-                return shares(arena, a->path, true, "the state ", original->states[s].keys[0]);
+        if (!is_partner(&sharing.partners[0], a->storage, b->storage) ||
+            !is_partner(&sharing.partners[1], b->storage, a->storage))
+            return shares_wrongly(arena, &sharing, i);
+        meet_both(&sharing, a->storage, b->storage);
     }
     return NULL;
 }

@@ -194,8 +194,6 @@ const Meaning *flow_package_member(Flow *flow, const char *dotted);
 /* flow_statement.c */
 void flow_body(Flow *flow, const Node *node, FieldName field);
 void flow_bind(Flow *flow, const Node *target, const Meaning *meaning);
-/* Walks `body` a few times, until the names' meanings stay, as a loop does that may run no times at all. */
-void flow_repeat(Flow *flow, void (*body)(Flow *flow, const Node *node), const Node *node);
 
 /* flow_expression.c */
 /* A binary operator as Python has it: on tensors, numbers, strings and lists. */
@@ -224,7 +222,6 @@ Arguments arguments_one(Flow *flow, const Meaning *item);
 void arguments_push(Flow *flow, Arguments *arguments, const Meaning *item);
 const Meaning *arguments_keyword(const Arguments *arguments, const char *name); /* NULL if absent */
 const Meaning *arguments_all(Flow *flow, const Arguments *arguments);           /* as one list */
-void flow_hand_over(Flow *flow, const Node *at, const Arguments *arguments);
 
 /* flow_torch.c: calls of torch's names that are no operators */
 const Meaning *flow_call_torch(Flow *flow, const Node *at, const char *name, const Arguments *arguments);

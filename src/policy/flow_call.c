@@ -56,7 +56,7 @@ static const char *describe_function(Flow *flow, const Sense *sense) {
 }
 
 /* SOUNDNESS 20: a child gets values, nothing that can be called. */
-void flow_hand_over(Flow *flow, const Node *at, const Arguments *arguments) {
+static void hand_over(Flow *flow, const Node *at, const Arguments *arguments) {
     const Meaning *all = arguments_all(flow, arguments);
     Summary summary = {0};
     summarise(flow, all, &summary);
@@ -284,7 +284,7 @@ static const Meaning *plain_method(Flow *flow, const Node *at, const char *name,
 }
 
 static const Meaning *child_result(Flow *flow, const Node *at, const Arguments *arguments) {
-    flow_hand_over(flow, at, arguments);
+    hand_over(flow, at, arguments);
     if (flow->phase != PHASE_FORWARD)
         return meaning_data(flow, ORIGIN_STALE, NUMBER_ANY);
     return meaning_data(flow, ORIGIN_OF_CHILD, NUMBER_ANY);
@@ -428,7 +428,7 @@ static const Meaning *call_partial(Flow *flow, const Node *at, const Sense *part
 /* A class of a child's file that is no module (a record of settings) gives plain values. */
 static const Meaning *build_child(Flow *flow, const Node *at, const Sense *class,
                                   const Arguments *arguments) {
-    flow_hand_over(flow, at, arguments);
+    hand_over(flow, at, arguments);
     if (!flow_class_is_module(flow, class) && flow_class_member(flow, class, "forward", true) == NULL)
         return flow->plain;
     return meaning_of(

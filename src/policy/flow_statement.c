@@ -127,7 +127,8 @@ static void branch(Flow *flow, const Node *node, FieldName first, FieldName seco
     go_on_with(flow, names_join(flow, after, names_here(flow)));
 }
 
-void flow_repeat(Flow *flow, void (*body)(Flow *, const Node *), const Node *node) {
+/* Walks `body` a few times, until the names' meanings stay, as a loop does that may run no times at all. */
+static void repeat(Flow *flow, void (*body)(Flow *, const Node *), const Node *node) {
     Frame *frame = flow->frame;
     Table *outer_broken = frame->broken, *outer_continued = frame->continued;
     frame->broken = NULL;
@@ -359,11 +360,11 @@ static void statement(Flow *flow, const Node *node) {
     case NODE_Assert: flow_test(flow, test, flow_evaluate(flow, test)); break;
     case NODE_For:
     case NODE_AsyncFor:
-        flow_repeat(flow, for_body, node);
+        repeat(flow, for_body, node);
         flow_body(flow, node, FIELD_orelse);
         break;
     case NODE_While:
-        flow_repeat(flow, while_body, node);
+        repeat(flow, while_body, node);
         flow_body(flow, node, FIELD_orelse);
         break;
     case NODE_Break: leave(flow, &flow->frame->broken); break;

@@ -59,9 +59,6 @@ void check_attribute(const Language *language, const Node *at, const Things *bas
                      Access access);
 /* The same for what a library gave: modules, what stands in them, loggers. */
 void check_library_attribute(const Language *language, const Node *at, const Thing *base, const char *name);
-/* A component's name that is itself a module, or belongs to its self-test. */
-void check_component_member(const Language *language, const Node *at, const ProgramFile *component,
-                            const char *name);
 /* A name of an allowed module. `called`: it is the function of a call. */
 void check_member(const Language *language, const Node *at, const char *module, const char *name,
                   bool called);

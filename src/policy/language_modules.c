@@ -138,8 +138,9 @@ static void judge_import_name(const Language *language, const Node *alias, const
         language_find(language, &RULE_PY_IMPORT, alias, "%s may not be imported", module);
 }
 
-void check_component_member(const Language *language, const Node *at, const ProgramFile *component,
-                            const char *name) {
+/* A component's name that is itself a module, or belongs to its self-test. */
+static void check_component_member(const Language *language, const Node *at, const ProgramFile *component,
+                                   const char *name) {
     const Scope *module = names_scope_made(language->names, component, component->tree.module);
     const Variable *variable = table_get(module->variables, name);
     if (variable == NULL)

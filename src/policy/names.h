@@ -117,8 +117,6 @@ bool names_is_module_class(const Names *names, const Scope *scope);
 bool names_class_has(const Names *names, const Scope *scope, const char *attribute);
 /* Does any class of the file define it, assign it on its instances, or register it as a buffer? */
 bool names_file_defines(const Names *names, const ProgramFile *file, const char *attribute);
-/* Does any replacement field of the format string have a dot or bracket in its name? */
-bool text_reads_attributes(const char *text, size_t length);
 /* Is the node part of a statement that is not judged (path code, the self-test)? */
 bool names_is_judged(const Names *names, const ProgramFile *file, const Node *node);
 
@@ -133,7 +131,6 @@ const Thing *things_find(const Things *things, ThingKind kind, const char *path)
 
 /* ---- The tables of ops/python.txt --------------------------------------------------------- */
 bool python_table_has(const char *section, const char *name);
-bool python_table_has_section(const char *section);
 /* Calls `visit` for each name of a section, in order, until it returns false; false if one did. */
 bool python_table_each(const char *section, bool (*visit)(const char *name, void *context), void *context);
 

@@ -293,8 +293,9 @@ static Things evaluate_call(const Names *names, const FileNames *file, const Nod
     return things;
 }
 
-/* Nested fields count too: "{:{0.width}}". */
-bool text_reads_attributes(const char *text, size_t length) {
+/* Does any replacement field of the format string have a dot or bracket in its name? Nested fields count too:
+ * "{:{0.width}}". */
+static bool text_reads_attributes(const char *text, size_t length) {
     size_t depth = 0;
     bool in_name = false;
     for (size_t i = 0; i < length; i++) {
@@ -395,7 +396,8 @@ Things names_evaluate(const Names *names, const FileNames *file, const Node *nod
     return **known;
 }
 
-Things names_elements(const Names *names, const FileNames *file, const Node *value) {
+/* What may come out of taking the value apart, at any depth. */
+static Things elements_of(const Names *names, const FileNames *file, const Node *value) {
     Things all = names_evaluate(names, file, value), things = {.overflow = all.overflow}, outside;
     for (size_t i = 0; i < all.count; i++) /* a library's result is taken apart into nothing known */
         if (all.items[i].kind != THING_RESULT || all.items[i].depth > 0)
@@ -425,7 +427,7 @@ Things names_of_binding(const Names *names, const FileNames *file, const NameBin
     case BINDING_PARAMETER:
         return binding->value == NULL ? things : names_evaluate(names, file, binding->value);
     case BINDING_ELEMENT:
-        things = binding->value == NULL ? things : names_elements(names, file, binding->value);
+        things = binding->value == NULL ? things : elements_of(names, file, binding->value);
         things_add(names->arena, &things, (Thing){.kind = THING_UNKNOWN});
         return things;
     case BINDING_OTHER: return things_unknown(names->arena);

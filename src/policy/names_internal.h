@@ -53,8 +53,6 @@ void add_bound(const Names *names, Things *things, const Binding *bound);
  */
 Things package_things(const Names *names, const ProgramFile *file, const char *path);
 Things names_evaluate(const Names *names, const FileNames *file, const Node *expression);
-/* What may come out of taking the value apart, at any depth. */
-Things names_elements(const Names *names, const FileNames *file, const Node *value);
 Things names_of_binding(const Names *names, const FileNames *file, const NameBinding *binding);
 Variable *scope_bind(Arena *arena, Scope *scope, const char *name);
 Variable *instance_variable(Arena *arena, Scope *scope, const char *name);

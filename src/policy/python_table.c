@@ -27,10 +27,6 @@ bool python_table_has(const char *section, const char *name) {
     return bsearch(&key, ROWS, COUNT_OF(ROWS), sizeof *ROWS, compare_rows) != NULL;
 }
 
-bool python_table_has_section(const char *section) {
-    return bsearch(section, ROWS, COUNT_OF(ROWS), sizeof *ROWS, compare_section) != NULL;
-}
-
 bool python_table_each(const char *section, bool (*visit)(const char *name, void *context), void *context) {
     const PythonRow *row = bsearch(section, ROWS, COUNT_OF(ROWS), sizeof *ROWS, compare_section);
     while (row != NULL && row > ROWS &&

@@ -74,6 +74,9 @@ typedef struct SandboxReport {
 } SandboxReport;
 
 const char *sandbox_layer_name(SandboxLayer layer);
+/* The first layer that must be on and isn't, or SANDBOX_LAYER_COUNT. Namespaces need not: Landlock and
+ * seccomp do what they do. */
+SandboxLayer sandbox_missing(const SandboxReport *report);
 /* {"seccomp": "on", "landlock": "refused: ...", ..} New reference. */
 json_t *sandbox_to_json(const SandboxReport *report);
 

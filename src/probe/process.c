@@ -64,7 +64,9 @@ static const char *const set_variables[] = {
     "TOKENIZERS_PARALLELISM=false",
 };
 
-char **process_environment(Arena *arena) {
+/* The environment of every interpreter that we start: of the user's variables the few that decide which
+ * libraries are found, and settings of our own. NULL-terminated. */
+static char **process_environment(Arena *arena) {
     char **environment = ARENA_ARRAY(arena, char *, COUNT_OF(kept_variables) + COUNT_OF(set_variables) + 1);
     size_t count = 0;
     for (size_t i = 0; i < COUNT_OF(kept_variables); i++) {

@@ -8,10 +8,6 @@
 
 enum { PROCESS_MOST_DESCRIPTORS = 8 };
 
-/* The environment of every interpreter that we start: of the user's variables the few that decide which
- * libraries are found, and settings of our own. NULL-terminated. */
-char **process_environment(Arena *arena);
-
 /* Starts argv[0] (a path) in a session of its own; `descriptors` become 0, 1, 2...; -1 means /dev/null. It is
  * killed when the calling thread ends. */
 MUST_USE Status process_start(Arena *arena, const char *const *argv, const int *descriptors, size_t count,

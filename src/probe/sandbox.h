@@ -17,8 +17,5 @@ void seccomp_prepare(Arena *arena);
 bool sandbox_read(Arena *arena, const json_t *layers, bool cuda, SandboxReport *report);
 /* Keeps, of each layer, the weaker of the two. */
 void sandbox_weaken(SandboxReport *weakest, const SandboxReport *report);
-/* The first layer that must be on and isn't, or SANDBOX_LAYER_COUNT. Namespaces need not: Landlock and
- * seccomp do what they do. */
-SandboxLayer sandbox_missing(const SandboxReport *report);
 
 #endif

@@ -38,7 +38,7 @@ static json_t *facts_json(Arena *arena, const TensorFacts *facts) {
     return list;
 }
 
-json_t *report_component_json(const ComponentResult *result) {
+static json_t *component_json(const ComponentResult *result) {
     Arena *arena = arena_new();
     json_t *object = json_object(), *statuses = json_object();
     Part parts[PART_COUNT];
@@ -71,7 +71,7 @@ json_t *report_components_json(const ComponentResult *results, size_t count, Ver
     size_t passed = 0;
     for (size_t i = 0; i < count; i++) {
         passed += results[i].verdict == VERDICT_PASS;
-        json_array_append_new(list, report_component_json(&results[i]));
+        json_array_append_new(list, component_json(&results[i]));
     }
     set(object, "status", json_string(verdict_name(verdict)));
     set(object, "total_components", json_integer((json_int_t)count));

@@ -64,7 +64,8 @@ static void add_sections(Arena *arena, const FlowOptions *options, const FlowSta
     }
 }
 
-FlowSections flow_sections(Arena *arena, const Flow *flow, const FlowOptions *options) {
+/* The model's level first, then each distinct component below it once. */
+static FlowSections sections_of(Arena *arena, const Flow *flow, const FlowOptions *options) {
     FlowSections sections = {0};
     Table *seen = table_new(arena);
     *(FlowSection *)ARENA_PUSH(arena, &sections) = (FlowSection){NULL, flow->stages, flow->stage_count, 1};
@@ -238,7 +239,7 @@ Bytes report_flow(Arena *arena, const Flow *flow, const FlowOptions *options) {
         json_decref(json);
         return bytes;
     }
-    FlowSections sections = flow_sections(arena, flow, options);
+    FlowSections sections = sections_of(arena, flow, options);
     if (options->format == FLOW_DOT)
         return flow_dot(arena, flow, &sections);
     if (options->format == FLOW_SVG)

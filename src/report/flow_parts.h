@@ -13,9 +13,6 @@ typedef struct FlowSections {
     FlowSection *items;
     size_t count, capacity;
 } FlowSections;
-/* The model's level first, then each distinct component below it once. */
-FlowSections flow_sections(Arena *arena, const Flow *flow, const FlowOptions *options);
-
 /* "[2, 32, 768], [2, 32] float16"; `before` is the dtype that values had so far, or NULL. Printable. */
 const char *flow_shapes(Arena *arena, const TensorFacts *facts, const char *before);
 /* The label with its repeats, printable. */

@@ -56,8 +56,7 @@ json_t *report_operators_json(const SemanticOperators *operators);
 /* `plumbline coverage`: coverage_report.json (formats.md), a new reference; and the guide's table. */
 json_t *report_coverage_json(const CoverageResult *result, const char *model, const char *timestamp);
 Bytes report_coverage(Arena *arena, const CoverageResult *result);
-/* `plumbline component`. New references. */
-json_t *report_component_json(const ComponentResult *result);
+/* `plumbline component`. New reference. */
 json_t *report_components_json(const ComponentResult *results, size_t count, Verdict verdict);
 /* The verdict, and unless `quiet` the parts and the findings. */
 void report_component_text(Arena *arena, const ComponentResult *result, bool quiet, Text *text);

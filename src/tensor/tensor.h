@@ -78,8 +78,6 @@ MUST_USE Status tensor_unwritten_decode(Arena *arena, const json_t *json, const 
 json_t *tensor_located_to_json(const TensorView *view); /* new reference */
 
 bool tensor_same_shape(const TensorView *a, const TensorView *b);
-/* Same storage, offset, dtype, shape and strides: one tensor under two names. Never true of empty tensors. */
-bool tensor_same_memory(const TensorView *a, const TensorView *b);
 bool tensor_is_contiguous(const TensorView *view);
 /* The address of the element at `index` (rank numbers), and of the element with that number in row-major
  * order. */
@@ -88,10 +86,9 @@ const void *tensor_at_linear(const TensorView *view, int64_t linear);
 /* Copies elements [first, first + count) of row-major order to `target`, without gaps. */
 void tensor_gather(const TensorView *view, int64_t first, int64_t count, void *target);
 
-/* For messages: "[2, 32]"; "[2, 32] float32"; the element at `index`. Owned by the arena. */
+/* For messages: "[2, 32]"; "[2, 32] float32". Owned by the arena. */
 const char *tensor_shape_as_text(Arena *arena, const TensorView *view);
 const char *tensor_as_text(Arena *arena, const TensorView *view);
-const char *tensor_element_as_text(Arena *arena, const TensorView *view, const int64_t *index);
 
 /* ---- Comparison --------------------------------------------------------------------------- */
 typedef struct ComparedElement {

@@ -25,11 +25,13 @@ Status tensor_view_make(Arena *arena, const void *data, size_t storage_size, Dty
             return error_set(error, "", "", "a tensor with a negative size or stride: %" PRId64 ", %" PRId64,
                              shape[i], stride[i]);
         empty |= shape[i] == 0;
+        /* Of an empty one too, so that whoever multiplies sizes need not look. */
+        if (shape[i] > 0 && __builtin_mul_overflow(count, shape[i], &count))
+            return out_of_storage("", error);
     }
     for (size_t i = 0; i < rank && !empty; i++) {
         int64_t reach;
-        if (__builtin_mul_overflow(count, shape[i], &count) ||
-            __builtin_mul_overflow(shape[i] - 1, stride[i], &reach) ||
+        if (__builtin_mul_overflow(shape[i] - 1, stride[i], &reach) ||
             __builtin_add_overflow(last, reach, &last))
             return out_of_storage("", error);
     }
@@ -53,12 +55,6 @@ Status tensor_view_make(Arena *arena, const void *data, size_t storage_size, Dty
 bool tensor_same_shape(const TensorView *a, const TensorView *b) {
     return a->rank == b->rank &&
            (a->rank == 0 || memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) == 0);
-}
-
-bool tensor_same_memory(const TensorView *a, const TensorView *b) {
-    return a->element_count > 0 && a->data == b->data && a->offset == b->offset && a->dtype == b->dtype &&
-           tensor_same_shape(a, b) &&
-           (a->rank == 0 || memcmp(a->stride, b->stride, a->rank * sizeof *a->stride) == 0);
 }
 
 bool tensor_is_contiguous(const TensorView *view) {
@@ -159,8 +155,4 @@ const char *tensor_shape_as_text(Arena *arena, const TensorView *view) {
 const char *tensor_as_text(Arena *arena, const TensorView *view) {
     return arena_printf(arena, "%s %s", tensor_shape_as_text(arena, view),
                         dtype_info(view->dtype)->torch_name + strlen("torch."));
-}
-
-const char *tensor_element_as_text(Arena *arena, const TensorView *view, const int64_t *index) {
-    return element_as_text(arena, view->dtype, element_read(view->dtype, tensor_at(view, index)));
 }

@@ -105,6 +105,15 @@ static bool decode_origin(const Decoder *decoder, const json_t *json, TraceTenso
     return tensor->key_count >= 1 && tensor->key_count <= MOST_KEYS;
 }
 
+/* No tensor of torch's has more, whatever else is zero: so that whoever multiplies sizes need not look. */
+static bool has_too_many_elements(const TraceTensor *tensor) {
+    int64_t count = 1;
+    for (size_t i = 0; i < tensor->rank; i++)
+        if (tensor->shape[i] > 0 && __builtin_mul_overflow(count, tensor->shape[i], &count))
+            return true;
+    return false;
+}
+
 static Status decode_tensor(const Decoder *decoder, const json_t *json, size_t index, TraceTensor *tensor) {
     int64_t storage;
     if (json_array_size(json) != 7)
@@ -120,6 +129,8 @@ static Status decode_tensor(const Decoder *decoder, const json_t *json, size_t i
     if (!json_is_array(shape) || json_array_size(stride) != tensor->rank || tensor->rank > LARGEST_RANK ||
         tensor->shape == NULL || tensor->stride == NULL)
         return refuse(decoder, "tensor", index, "its shape and strides don't fit together");
+    if (has_too_many_elements(tensor))
+        return refuse(decoder, "tensor", index, "it has too many elements");
     tensor->device = read_word(decoder, json_array_get(json, 5));
     if (tensor->dtype == NULL || tensor->device == NULL ||
         !read_number(json_array_get(json, 4), 0, INT64_MAX / 2, &tensor->offset))

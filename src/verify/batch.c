@@ -37,21 +37,37 @@ typedef struct Entry { /* one decomposition */
 
 /* ---- What was judged before -------------------------------------------------------------------- */
 
-/* Whatever can make another verdict of the same files. */
-static const char *settings_text(Arena *arena, const BatchOptions *options, const char *torch) {
+/* Whatever can make another verdict of the same files; but for what settings_of adds when there is one. */
+static const char *settings_text(Arena *arena, const BatchOptions *options, const ProbeFacts *facts) {
     const CheckOptions *check = &options->check;
     char folder[PATH_MAX];
-    char *text = arena_printf(
-        arena,
-        "plumbline %s, torch %s, %s, seed %llu, timeout %g, of tests %g, memory %llu, device %s, model %s, "
-        "in %s",
-        PLUMBLINE_VERSION, torch, rigor_name(check->rigor), (unsigned long long)check->seed, check->timeout,
-        check->self_test_timeout, (unsigned long long)check->memory, check->device,
-        check->project.model == NULL ? "" : path_absolute(arena, check->project.model),
-        getcwd(folder, sizeof folder) == NULL ? "" : folder);
+    char *text =
+        arena_printf(arena,
+                     "plumbline %s, torch %s, %s %s, %s, seed %llu, timeout %g, of tests %g, memory %llu, "
+                     "device %s, model %s, in %s",
+                     PLUMBLINE_VERSION, facts->torch, facts->executable, facts->python,
+                     rigor_name(check->rigor), (unsigned long long)check->seed, check->timeout,
+                     check->self_test_timeout, (unsigned long long)check->memory, check->device,
+                     check->project.model == NULL ? "" : path_absolute(arena, check->project.model),
+                     getcwd(folder, sizeof folder) == NULL ? "" : folder);
     for (size_t i = 0; i < check->project.allowed_import_count; i++)
         text = arena_printf(arena, "%s, allow %s", text, check->project.allowed_imports[i]);
     return text;
+}
+
+/* Settings with what came of them: PASS is PASS however many ran beside it, and FAIL may be for want of the
+ * memory or the time that they took. */
+static const char *settings_of(Arena *arena, const Batch *batch, Verdict verdict, bool whole_sandbox) {
+    const char *jobs =
+        verdict == VERDICT_PASS ? "" : arena_printf(arena, ", jobs %u", batch->options->check.jobs);
+    return arena_printf(arena, "%s%s%s", batch->settings, jobs,
+                        whole_sandbox ? ", in the whole sandbox" : "");
+}
+
+static bool same_settings(Arena *arena, const Batch *batch, const BatchRow *before) {
+    return text_equal(before->settings, settings_of(arena, batch, before->verdict, true)) ||
+           (!batch->options->require_sandbox &&
+            text_equal(before->settings, settings_of(arena, batch, before->verdict, false)));
 }
 
 /* Whether a root model elsewhere is what it was. */
@@ -74,7 +90,7 @@ static Status look_up(Batch *batch, Arena *arena, const BatchRow *now, BatchRow 
     Status status = history_get(batch->arena, batch->history, now->folder, &before, error);
     pthread_mutex_unlock(&batch->lock);
     if (status == STATUS_OK && before != NULL && before->verdict != VERDICT_ERROR &&
-        strcmp(before->content, now->content) == 0 && strcmp(before->settings, now->settings) == 0 &&
+        strcmp(before->content, now->content) == 0 && same_settings(arena, batch, before) &&
         same_model(arena, before))
         *kept = before;
     return status;
@@ -164,6 +180,9 @@ static bool judge(const Entry *entry, Arena *arena, const Progress *progress, Ba
         row->content = "";
         row->reason = "its files changed while it was checked; check it again";
     }
+    row->settings = settings_of(arena, batch, row->verdict,
+                                batch->options->require_sandbox ||
+                                    sandbox_missing(&result->sandbox) == SANDBOX_LAYER_COUNT);
     check_result_close(result);
     row->seconds = seconds_now() - start;
     row->finished = timestamp_now(arena);
@@ -327,8 +346,8 @@ Status batch_verify(Arena *arena, Probe *probe, const BatchOptions *options, Bat
         return STATUS_ERROR;
     Status status = probe_ready(probe, error);
     if (status == STATUS_OK) {
-        const char *torch = probe_facts(probe)->torch, *rigor = rigor_name(options->check.rigor);
-        const char *settings = settings_text(arena, options, torch == NULL ? "" : torch);
+        const ProbeFacts *facts = probe_facts(probe);
+        batch.settings = settings_text(arena, options, facts);
         Entry *entries = ARENA_ARRAY(arena, Entry, folders.count);
         for (size_t i = 0; i < folders.count; i++) {
             const char *name = folders.items[i];
@@ -338,11 +357,11 @@ Status batch_verify(Arena *arena, Probe *probe, const BatchOptions *options, Bat
                                                          : arena_printf(arena, "%s/%s", batch.root, name),
                         .row = {.folder = name,
                                 .content = "",
-                                .settings = settings,
+                                .settings = batch.settings,
                                 .model = "",
                                 .model_content = "",
-                                .rigor = rigor,
-                                .torch = torch == NULL ? "" : torch,
+                                .rigor = rigor_name(options->check.rigor),
+                                .torch = facts->torch,
                                 .version = PLUMBLINE_VERSION,
                                 .reason = "",
                                 .finished = "",

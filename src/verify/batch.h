@@ -26,7 +26,7 @@ MUST_USE Status model_content(Arena *arena, const char *model, const char **hash
 typedef struct BatchRow {
     const char *folder;
     const char *content;  /* "": it changed while it was checked */
-    const char *settings; /* rigor, seed, limits, torch, plumbline: what else the verdict hangs on */
+    const char *settings; /* rigor, seed, limits, interpreter, plumbline..: what else the verdict hangs on */
     const char *model, *model_content; /* of a root model outside the folder; "" */
     const char *rigor, *torch, *version;
     Verdict verdict;
@@ -54,6 +54,7 @@ typedef struct BatchOptions { /* check.jobs, check.memory: of all together */
     const char *root;
     const char *database; /* NULL: ROOT/.plumbline/batch.sqlite3 */
     bool resume;          /* keep what was judged already: same content, settings and model */
+    bool require_sandbox; /* the probe does: keep only what was judged with every layer that must be on */
     CheckOptions check;   /* of each; the folder is filled in */
     char *(*render)(Arena *arena, const CheckResult *result); /* the JSON of one */
     void (*finished)(void *context, const BatchRow *row);     /* by any thread, one at a time; NULL */

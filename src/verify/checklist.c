@@ -80,7 +80,6 @@ static const struct {
     {"numbers.dtype", LINE_DTYPES},
     {"numbers.precision", LINE_DTYPES},
     {"flow.dtype", LINE_DTYPES},
-    {"dimensions.dtype", LINE_DTYPES},
     {"dimensions.", LINE_DIMENSIONS},
     {"numbers.dimensions", LINE_DIMENSIONS},
 };

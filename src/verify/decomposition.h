@@ -46,9 +46,6 @@ typedef struct SemanticOperators {
 /* Of forward alone. `graph` may be NULL: then nothing is folded. */
 SemanticOperators semantic_operators(Arena *arena, const Trace *trace, const Graph *graph,
                                      const Patterns *patterns);
-/* The name of a call's operator ("torch.bmm" -> "matmul"), and of a pattern ("gelu_erf" -> "gelu"). */
-const char *semantic_call_name(Arena *arena, const char *operator);
-const char *semantic_pattern_name(const char *pattern);
 
 /* ---- One component (component_verify.c) -------------------------------------------------------- */
 typedef struct ComponentOptions {

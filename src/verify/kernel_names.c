@@ -136,8 +136,9 @@ static const char *conv_shape(const Naming *naming, bool transposed) {
         return NULL;
     const Value *groups_value = trace_argument(naming->call, 6, "groups");
     int64_t groups = groups_value != NULL && groups_value->kind == VALUE_INT ? groups_value->integer : 1;
-    int64_t in = transposed ? weight->shape[0] : weight->shape[1] * groups,
-            out = transposed ? weight->shape[1] * groups : weight->shape[0];
+    int64_t grouped, own = weight->shape[0]; /* which side the groups divide */
+    if (__builtin_mul_overflow(weight->shape[1], groups, &grouped))
+        return NULL;
     bool square = true;
     for (size_t i = 3; i < weight->rank; i++)
         square = square && weight->shape[i] == weight->shape[2];
@@ -149,7 +150,8 @@ static const char *conv_shape(const Naming *naming, bool transposed) {
     add_extra(&extras, 'p', same_numbers(padding), 0);
     add_extra(&extras, 'd', same_numbers(trace_argument(naming->call, transposed ? 7 : 5, "dilation")), 1);
     add_extra(&extras, 'g', groups, 1);
-    return arena_printf(naming->arena, "%lldx%lld_%s", (long long)in, (long long)out, extras.data);
+    return arena_printf(naming->arena, "%lldx%lld_%s", (long long)(transposed ? own : grouped),
+                        (long long)(transposed ? grouped : own), extras.data);
 }
 
 static const char *recurrent_shape(const Naming *naming) {

@@ -39,11 +39,13 @@ static const char *plain_name(const Alias *aliases, size_t count, const char *na
     return name;
 }
 
-const char *semantic_pattern_name(const char *pattern) {
+/* "gelu_erf" -> "gelu" */
+static const char *pattern_name(const char *pattern) {
     return plain_name(PATTERN_NAMES, COUNT_OF(PATTERN_NAMES), pattern);
 }
 
-const char *semantic_call_name(Arena *arena, const char *operator) {
+/* "torch.bmm" -> "matmul" */
+static const char *call_name(Arena *arena, const char *operator) {
     const char *bare = trace_bare_name(operator_canonical(arena, operator));
     return plain_name(CALL_NAMES, COUNT_OF(CALL_NAMES), bare);
 }
@@ -297,12 +299,11 @@ static void fold(Folding *folding, const PatternMatch *match) {
         return;
     for (size_t i = 0; i < kept; i++)
         folding->taken[calls[i]] = true;
-    add_operator(folding,
-                 (SemanticOperator){.name = semantic_pattern_name(match->pattern),
-                                    .kind = SEMANTIC_COMPUTE,
-                                    .pattern = true,
-                                    .kernel = true},
-                 calls, kept);
+    add_operator(
+        folding,
+        (SemanticOperator){
+            .name = pattern_name(match->pattern), .kind = SEMANTIC_COMPUTE, .pattern = true, .kernel = true},
+        calls, kept);
 }
 
 /* ---- What was computed twice --------------------------------------------------------------------- */
@@ -397,9 +398,9 @@ SemanticOperators semantic_operators(Arena *arena, const Trace *trace, const Gra
         size_t *call = ARENA_NEW(arena, size_t);
         *call = i;
         add_operator(&folding,
-                     (SemanticOperator){
-                         .name = semantic_call_name(arena, trace_operator(trace, &trace->calls[i])),
-                         .kind = folding.roles[i] == ROLE_COMPUTE ? SEMANTIC_COMPUTE : SEMANTIC_ARITHMETIC},
+                     (SemanticOperator){.name = call_name(arena, trace_operator(trace, &trace->calls[i])),
+                                        .kind = folding.roles[i] == ROLE_COMPUTE ? SEMANTIC_COMPUTE
+                                                                                 : SEMANTIC_ARITHMETIC},
                      call, 1);
     }
     if (folding.found.count > 0)

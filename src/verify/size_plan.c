@@ -66,7 +66,7 @@ static void add_change(Changes *changes, size_t dimension, int64_t from) {
             return;
         first = first && changes->items[i].dimension != dimension;
     }
-    if (from <= 0)
+    if (from <= 0 || from > INT64_MAX / 4) /* of a stride of 0: twice as much is no size */
         return;
     if (changes->count < MOST_SIZE_CHANGES)
         changes->items[changes->count++] = (Change){.dimension = dimension, .from = from, .first = first};
@@ -116,7 +116,8 @@ static void lay_out_anew(json_t *tensor) {
     json_int_t step = 1;
     for (size_t i = json_array_size(shape); i-- > 0;) {
         json_array_set_new(stride, i, json_integer(step));
-        step *= json_integer_value(json_array_get(shape, i));
+        if (__builtin_mul_overflow(step, json_integer_value(json_array_get(shape, i)), &step))
+            step = 0; /* more than any machine has: the cell says so */
     }
 }
 

@@ -5,7 +5,6 @@
  */
 #include "inside.h"
 
-#include <ctype.h>
 #include <string.h>
 
 /* ---- Giving ------------------------------------------------------------------------------- */
@@ -186,140 +185,9 @@ static void keep_what_is_mapped_alike(Assigning *assigning) {
 }
 
 /* ---- Suffixes and shapes ------------------------------------------------------------------ */
-static bool is_number(const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        if (!isdigit((unsigned char)text[i]))
-            return false;
-    }
-    return length > 0;
-}
-
-size_t shared_suffix(const char *a, const char *b) {
-    const char *a_end = a + strlen(a), *b_end = b + strlen(b);
-    size_t shared = 0, counted = 0;
-    for (;;) {
-        const char *a_start = a_end, *b_start = b_end;
-        while (a_start > a && a_start[-1] != '.')
-            a_start--;
-        while (b_start > b && b_start[-1] != '.')
-            b_start--;
-        size_t length = (size_t)(a_end - a_start);
-        if (length != (size_t)(b_end - b_start) || memcmp(a_start, b_start, length) != 0)
-            return counted;
-        shared++;
-        if (!is_number(a_start, length))
-            counted = shared;
-        if (a_start == a || b_start == b)
-            return shared;
-        a_end = a_start - 1;
-        b_end = b_start - 1;
-    }
-}
-
-enum { MOST_COMPONENTS = 64 };
-
-typedef struct Components { /* of a dotted key */
-    const char *items[MOST_COMPONENTS];
-    size_t lengths[MOST_COMPONENTS], count;
-} Components;
-
-static Components components_of(const char *key) {
-    Components components = {.count = 0};
-    while (components.count < MOST_COMPONENTS) {
-        size_t length = strcspn(key, ".");
-        components.items[components.count] = key;
-        components.lengths[components.count++] = length;
-        if (key[length] == '\0')
-            break;
-        key += length + 1;
-    }
-    return components;
-}
-
-/* How many components end both the first `i` of `a` and the first `j` of `b`. */
-static size_t shared_before(const Components *a, size_t i, const Components *b, size_t j) {
-    size_t shared = 0;
-    while (shared < i && shared < j && a->lengths[i - shared - 1] == b->lengths[j - shared - 1] &&
-           memcmp(a->items[i - shared - 1], b->items[j - shared - 1], a->lengths[i - shared - 1]) == 0)
-        shared++;
-    return shared;
-}
-
-/* How many components two keys share if some in the middle of `a` are left out, and the whole of one of them
- * is shared then: 2 for "up.linear.weight" and "up.weight", or "mlp.up.weight"; 0 if there is no such gap. */
-static size_t shared_around_gap(const Components *a, const Components *b) {
-    size_t best = 0, suffix = shared_before(a, a->count, b, b->count);
-    for (size_t after = 1; after <= suffix; after++) {
-        for (size_t i = 1; i + after < a->count; i++) {
-            size_t j = b->count - after, before = shared_before(a, i, b, j);
-            if (before > 0 && (before == i || before == j) && after + before > best)
-                best = after + before;
-        }
-    }
-    return best;
-}
-
-typedef struct Key Key;
-struct Key { /* of a tensor, which may have several */
-    const char *text;
-    Components components;
-    const Key *next_tied;
-};
-
-static const Key *keys_of(Arena *arena, const StateDict *dict, size_t first) {
-    Key *keys = NULL;
-    for (size_t i = first; i != SIZE_MAX; i = dict->items[i].next_tied) {
-        Key *key = ARENA_NEW(arena, Key);
-        *key = (Key){dict->items[i].key, components_of(dict->items[i].key), keys};
-        keys = key;
-    }
-    return keys;
-}
-
-/* How alike two keys are: equal ends say more than a child that wraps what the original had there itself. */
-static size_t likeness(const Key *one, const Key *other) {
-    const Components *a = &one->components, *b = &other->components;
-    size_t ends = 2 * shared_suffix(one->text, other->text);
-    size_t in_one = shared_around_gap(a, b), in_other = shared_around_gap(b, a);
-    size_t wrapped = in_one > in_other ? in_one : in_other;
-    return wrapped > 0 && 2 * wrapped - 1 > ends ? 2 * wrapped - 1 : ends;
-}
-
-static uint8_t shared_by_any_key(const Key *original, const Key *candidates) {
-    size_t best = 0;
-    for (; original != NULL; original = original->next_tied)
-        for (const Key *candidate = candidates; candidate != NULL; candidate = candidate->next_tied) {
-            size_t shared = likeness(original, candidate);
-            best = shared > best ? shared : best;
-        }
-    return best < UINT8_MAX ? (uint8_t)best : UINT8_MAX;
-}
-
-typedef struct Members { /* indices in a state dict */
-    size_t *items;
-    size_t count, capacity;
-} Members;
-
 typedef struct Group { /* unassigned tensors of one kind, shape and dtype */
     Members originals, candidates;
-    uint8_t *shared; /* [original][candidate]: there may be very many pairs */
 } Group;
-
-/* The number in the list that shares most with `fixed` on the other side; SIZE_MAX if it isn't the only one.
- */
-static size_t only_best(const Group *group, size_t fixed, bool fixed_is_candidate, const bool *taken) {
-    size_t best = 0, at = SIZE_MAX;
-    size_t count = fixed_is_candidate ? group->originals.count : group->candidates.count;
-    for (size_t i = 0; i < count; i++) {
-        size_t row = fixed_is_candidate ? i : fixed, column = fixed_is_candidate ? fixed : i;
-        size_t shared = group->shared[row * group->candidates.count + column];
-        if (taken[i] || shared < best)
-            continue;
-        at = shared > best ? i : SIZE_MAX;
-        best = shared;
-    }
-    return at;
-}
 
 static void remove_taken(Members *members, const bool *taken) {
     size_t kept = 0;
@@ -330,40 +198,19 @@ static void remove_taken(Members *members, const bool *taken) {
     members->count = kept;
 }
 
-static void compare_keys(Arena *arena, const Assignment *out, Group *group) {
-    const Members *originals = &group->originals, *candidates = &group->candidates;
-    const Key **keys = ARENA_ARRAY(arena, const Key *, candidates->count);
-    for (size_t j = 0; j < candidates->count; j++)
-        keys[j] = keys_of(arena, out->candidate, candidates->items[j]);
-    group->shared = ARENA_ARRAY(arena, uint8_t, originals->count * candidates->count);
-    for (size_t i = 0; i < originals->count && candidates->count > 0; i++) {
-        const Key *own = keys_of(arena, out->original, originals->items[i]);
-        for (size_t j = 0; j < candidates->count; j++)
-            group->shared[i * candidates->count + j] = shared_by_any_key(own, keys[j]);
-    }
-}
-
-/* Pairs off those that are each other's only best, until none is left; then, if one is left on both sides,
- * those. */
+/* Pairs off those that are each other's only best; then, if one is left on both sides, those. */
 static void pair_group(Assigning *assigning, Group *group) {
     Arena *arena = assigning->arena;
     Assignment *out = assigning->out;
     Members *originals = &group->originals, *candidates = &group->candidates;
     bool *original_taken = ARENA_ARRAY(arena, bool, originals->count);
     bool *candidate_taken = ARENA_ARRAY(arena, bool, candidates->count);
-    Arena *scratch = arena_new();
-    compare_keys(scratch, out, group);
-    for (bool more = true; more;) {
-        more = false;
-        for (size_t j = 0; j < candidates->count; j++) {
-            size_t i = candidate_taken[j] ? SIZE_MAX : only_best(group, j, true, original_taken);
-            if (i == SIZE_MAX || only_best(group, i, false, candidate_taken) != j)
-                continue;
-            assign_whole(assigning, candidates->items[j], originals->items[i], ASSIGNED_SUFFIX);
-            original_taken[i] = candidate_taken[j] = more = true;
+    const size_t *partners = pair_alike(arena, out->original, originals, out->candidate, candidates);
+    for (size_t j = 0; j < candidates->count; j++)
+        if (partners[j] != SIZE_MAX) {
+            assign_whole(assigning, candidates->items[j], originals->items[partners[j]], ASSIGNED_SUFFIX);
+            original_taken[partners[j]] = candidate_taken[j] = true;
         }
-    }
-    arena_free(scratch);
     remove_taken(originals, original_taken);
     remove_taken(candidates, candidate_taken);
     if (originals->count == 1 && candidates->count == 1)

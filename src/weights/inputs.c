@@ -5,22 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const INPUT_KIND_NAMES[INPUT_KIND_COUNT] = {
-    [INPUT_SAME] = "same",
-    [INPUT_BOTH_SIGNS] = "both signs",
-    [INPUT_SMALL] = "small",
-    [INPUT_LARGE] = "large",
-    [INPUT_EQUAL] = "equal",
-    [INPUT_INTEGERS_FAR] = "integers far",
-    [INPUT_INTEGERS_NEAR] = "integers near",
-    [INPUT_INTEGERS_ABOVE] = "integers above",
-    [INPUT_LEFT_OUT_TARGETS] = "left-out targets",
-};
-
-const char *input_kind_name(InputKind kind) {
-    return INPUT_KIND_NAMES[kind];
-}
-
 static double root_mean_square(const TensorView *view) {
     double squares = 0;
     int64_t finite = 0;

@@ -6,7 +6,6 @@
 
 /* Both of 0 and 1, or of 0 and -inf (or the lowest finite number), and nothing else. */
 bool tensor_is_mask(const TensorView *view);
-bool tensor_is_mask_or_ramp(const TensorView *view); /* floats only; a ramp: numbers in equal steps */
 
 typedef struct Assigning { /* an assignment in the making */
     Arena *arena;
@@ -24,8 +23,17 @@ void assign_piece(Assigning *assigning, size_t entry, Piece piece, AssignedBy by
 
 /* Whether b's shape is a's with the last two dimensions swapped, and isn't a's. */
 bool shapes_are_swapped(const TensorView *a, const TensorView *b);
-/* The most similar key, if it is similar; NULL otherwise. */
-const char *nearest_key(const StateDict *dict, const char *key);
+
+/* ---- pairing.c ------------------------------------------------------------------------------ */
+typedef struct Members { /* of a state dict: indices of tensors, each under its first key */
+    size_t *items;
+    size_t count, capacity;
+} Members;
+
+/* Pairs off those whose keys are each other's only most alike, until none is left. By candidate: the place of
+ * its original in `originals`, or SIZE_MAX. Owned by the arena. */
+const size_t *pair_alike(Arena *arena, const StateDict *original, const Members *originals,
+                         const StateDict *candidate, const Members *candidates);
 /* How many of their last dotted components two keys share. Components that are numbers count only where a
  * name before them, or the whole of a key, is shared too: "3.weight" says nothing about which layer. */
 size_t shared_suffix(const char *a, const char *b);

@@ -91,7 +91,8 @@ static bool fit(const StateEntry *original, const StateEntry *candidate, const M
 /* ---- Keys --------------------------------------------------------------------------------- */
 enum { MOST_SUGGESTED = 20 };
 
-const char *nearest_key(const StateDict *dict, const char *key) {
+/* The most similar key, if it is similar; NULL otherwise. */
+static const char *nearest_key(const StateDict *dict, const char *key) {
     const char *nearest = NULL;
     size_t best = strlen(key) / 3 + 1;
     if (strlen(key) > 200)

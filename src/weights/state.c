@@ -77,7 +77,7 @@ bool tensor_is_mask(const TensorView *view) {
     return once.element_count <= LARGEST_SCANNED && has_mask_values(&once);
 }
 
-bool tensor_is_mask_or_ramp(const TensorView *view) {
+static bool tensor_is_mask_or_ramp(const TensorView *view) {
     int64_t shape[TENSOR_RANK_MAX], stride[TENSOR_RANK_MAX];
     if (dtype_info(view->dtype)->kind != KIND_FLOAT)
         return false;
@@ -186,8 +186,6 @@ Status state_dict_decode(Arena *arena, const json_t *state, Bytes file, bool may
 
 void state_dict_mark_state(StateDict *dict, const char *key) {
     const StateEntry *written = table_get(dict->by_key, key);
-    for (size_t i = 0; written != NULL && i < dict->count; i++) {
-        if (dict->items[i].tie == written->tie)
-            dict->items[i].is_state = true;
-    }
+    for (size_t i = written == NULL ? SIZE_MAX : written->tie; i != SIZE_MAX; i = dict->items[i].next_tied)
+        dict->items[i].is_state = true;
 }

@@ -180,11 +180,10 @@ typedef enum InputKind {
                     not `>=` */
     /* Integers that index no table, in three strengths, since an original may refuse some; all else is the
      * sample's. */
-    INPUT_INTEGERS_FAR,     /* of both signs, from just past the sample's to far beyond it */
-    INPUT_INTEGERS_NEAR,    /* of both signs, a few past the sample's */
-    INPUT_INTEGERS_ABOVE,   /* those of them that are not below zero, or the sample's smallest */
-    INPUT_LEFT_OUT_TARGETS, /* of a loss's targets: the class that it leaves out; all else is the sample's */
-    INPUT_KIND_COUNT
+    INPUT_INTEGERS_FAR,    /* of both signs, from just past the sample's to far beyond it */
+    INPUT_INTEGERS_NEAR,   /* of both signs, a few past the sample's */
+    INPUT_INTEGERS_ABOVE,  /* those of them that are not below zero, or the sample's smallest */
+    INPUT_LEFT_OUT_TARGETS /* of a loss's targets: the class that it leaves out; all else is the sample's */
 } InputKind;
 
 typedef struct InputTensor {
@@ -204,7 +203,6 @@ typedef struct InputBounds { /* numbers that a model may hold its inputs against
  * stay. */
 void inputs_perturb(const InputTensor *inputs, size_t count, InputBounds bounds, Bytes source,
                     uint8_t *target, InputKind kind, uint64_t seed);
-const char *input_kind_name(InputKind kind); /* "same", "both signs", ... "integers above" */
 
 /* ---- Rules -------------------------------------------------------------------------------- */
 typedef enum WeightsRule {

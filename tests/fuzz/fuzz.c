@@ -3,7 +3,7 @@
  */
 #include "departure.h"
 #include "graph.h"
-#include "project.h"
+#include "project_parts.h"
 #include "source.h"
 #include "trace.h"
 #include "weights.h"
@@ -137,14 +137,27 @@ static void fuzz_kernel_name(Arena *arena, Bytes bytes, const json_t *json) {
                             &problem);
 }
 
+/* Of JSON that was parsed already. */
+static void fuzz_lines(Arena *arena, Bytes bytes, const json_t *json) {
+    if (!json_is_object(json) && !json_is_array(json))
+        return;
+    const Table *lines = json_lines(arena, bytes);
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)json, key, value) {
+        if (line_of(lines, arena, key, NULL) < 1)
+            __builtin_trap(); /* every key of the object stands on some line */
+    }
+}
+
 static const struct {
     char letter;
     bool json;
     Target *run;
-} TARGETS[] = {{'v', true, fuzz_value},       {'t', true, fuzz_trace},       {'r', true, fuzz_recording},
-               {'w', true, fuzz_values},      {'s', true, fuzz_tree},        {'d', true, fuzz_state},
-               {'P', false, fuzz_pieces},     {'m', false, fuzz_weight_map}, {'p', false, fuzz_patterns},
-               {'k', false, fuzz_kernel_name}};
+} TARGETS[] = {{'v', true, fuzz_value},        {'t', true, fuzz_trace},       {'r', true, fuzz_recording},
+               {'w', true, fuzz_values},       {'s', true, fuzz_tree},        {'d', true, fuzz_state},
+               {'P', false, fuzz_pieces},      {'m', false, fuzz_weight_map}, {'p', false, fuzz_patterns},
+               {'k', false, fuzz_kernel_name}, {'l', true, fuzz_lines}};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)

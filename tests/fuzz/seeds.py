@@ -93,6 +93,7 @@ def main():
     write("weight_map", "m", json.dumps({"a.weight": "b.weight", "c": ["d", {"key": "e", "dim": 0, "start": 0, "stop": 2, "transpose": True}], "f": []}, indent=1))
     with open(os.path.join(ROOT, "ops", "patterns.txt"), encoding="utf-8") as file:
         write("patterns", "p", file.read()[:1500])
+    write("lines", "l", json.dumps({"a\"b": [1, {"c": "\n"}], "nodes": {"x": {"path": "y", "deep": [[{}]]}}}, indent=1))
     write("kernel_name", "k", "conv2d_3x64_k7s2p3_i64_fp32")
 
 

@@ -280,6 +280,8 @@ static void wrong_traces_are_refused(void **state) {
         {"['child', 1, 1]", "['nobody', 1, 2]"},
         {"[2, 4], [4, 1], 0, 'cpu', ['input', 'x']", "[2, 4], [4], 0, 'cpu', ['input', 'x']"},
         {"[2, 4], [4, 1], 0, 'cpu', ['input', 'x']", "[-2, 4], [4, 1], 0, 'cpu', ['input', 'x']"},
+        {"[2, 4], [4, 1], 0, 'cpu', ['input', 'x']",
+         "[0, 4611686018427387903, 3], [4, 1, 1], 0, 'cpu', ['input', 'x']"},
         {"['input', 'x']", "['input']"},
         {"['buffer', 'm']", "['something', 'm']"},
         {"'w': [7]", "'w': [11]"},

@@ -391,6 +391,76 @@ static void test_grad(void **state) {
 
 /* ---- Structure ---------------------------------------------------------------------------- */
 
+/* What unlike_sharing says, pair by pair. */
+static const char *unlike_pairs(const Graph *a, const Graph *b) {
+    for (size_t i = 0; i < a->output_count; i++) {
+        const uint32_t one = a->outputs[i].storage, other = b->outputs[i].storage;
+        for (size_t j = 0; j < i; j++)
+            if ((one == a->outputs[j].storage) != (other == b->outputs[j].storage))
+                return a->outputs[j].path;
+        for (size_t j = 0; j < a->input_count; j++)
+            if ((one == a->inputs[j].storage) != (j < b->input_count && other == b->inputs[j].storage))
+                return a->inputs[j].path;
+        for (size_t s = 0; s < b->state_count; s++)
+            if ((s < a->state_count && one == a->states[s].storage) != (other == b->states[s].storage))
+                return b->states[s].keys[0];
+        for (size_t s = b->state_count; s < a->state_count; s++)
+            if (one == a->states[s].storage)
+                return a->states[s].keys[0];
+    }
+    return NULL;
+}
+
+static size_t drawn(uint32_t *seed, size_t below) {
+    *seed = *seed * 1664525U + 1013904223U;
+    return (*seed >> 16) % below;
+}
+
+static Graph shared_graph(Arena *arena, uint32_t *seed, size_t outputs) {
+    static const char *const names[] = {"p", "q", "r"};
+    const size_t storages = 2 + drawn(seed, 7);
+    Graph graph = {.output_count = outputs, .input_count = drawn(seed, 4), .state_count = drawn(seed, 4)};
+    graph.outputs = ARENA_ARRAY(arena, GraphOutput, outputs);
+    graph.inputs = ARENA_ARRAY(arena, GraphInput, 3);
+    graph.states = ARENA_ARRAY(arena, GraphState, 3);
+    for (size_t i = 0; i < outputs; i++)
+        graph.outputs[i] = (GraphOutput){.path = arena_printf(arena, "out[%zu]", i),
+                                         .is_tensor = true,
+                                         .storage = (uint32_t)drawn(seed, storages)};
+    for (size_t i = 0; i < 3; i++) {
+        graph.inputs[i] = (GraphInput){.path = arena_printf(arena, "in[%zu]", i),
+                                       .storage = (uint32_t)drawn(seed, storages)};
+        graph.states[i] = (GraphState){
+            .keys = (const char **)&names[i], .key_count = 1, .storage = (uint32_t)drawn(seed, storages)};
+    }
+    return graph;
+}
+
+static void test_sharing_is_that_of_every_pair(void **state) {
+    (void)state;
+    size_t alike = 0;
+    uint32_t seed = 1;
+    const BindingRules rules = {0};
+    for (int i = 0; i < 20000; i++) {
+        Arena *arena = arena_new();
+        const size_t outputs = 1 + drawn(&seed, 4);
+        Graph a = shared_graph(arena, &seed, outputs), b = a;
+        if (i % 2 == 0)
+            b = shared_graph(arena, &seed, outputs);
+        else if (i % 4 == 1)
+            b.input_count = drawn(&seed, a.input_count + 1);
+        else
+            b.state_count = drawn(&seed, 4);
+        const char *expected = unlike_pairs(&a, &b), *got = graph_unlike_memory(arena, &a, &b, &rules);
+        alike += expected == NULL;
+        assert_int_equal(expected == NULL, got == NULL);
+        if (expected != NULL && strstr(got, arena_printf(arena, "%s in the ", expected)) == NULL)
+            fail_msg("expected %s: %s", expected, got);
+        arena_free(arena);
+    }
+    assert_in_range(alike, 1000, 19000);
+}
+
 static void test_structure(void **state) {
     (void)state;
     enum {
@@ -870,6 +940,7 @@ int main(void) {
         cmocka_unit_test(test_made_of_buffers_against_known),
         cmocka_unit_test(test_grad),
         cmocka_unit_test(test_structure),
+        cmocka_unit_test(test_sharing_is_that_of_every_pair),
         cmocka_unit_test(test_counters),
         cmocka_unit_test(test_mutations),
         cmocka_unit_test(test_words),

@@ -314,6 +314,171 @@ static void test_a_map_of_what_is_equal_by_construction_writes_nothing(void **st
     assert_false(world->assignment.items[2].equals); /* all ones are state */
 }
 
+/* ---- Suffixes, by comparing every pair ----------------------------------------------------- */
+enum { MOST_PARTS = 6, MOST_DRAWN = 10 };
+
+typedef struct Split { /* of a key */
+    const char *items[MOST_PARTS];
+    size_t count;
+} Split;
+
+typedef struct Drawn { /* a tensor */
+    Split keys[2];
+    size_t count;
+    size_t partner; /* SIZE_MAX: none */
+} Drawn;
+
+static size_t drawn_below(uint32_t *seed, size_t below) {
+    *seed = *seed * 1664525U + 1013904223U;
+    return (*seed >> 16) % below;
+}
+
+static size_t shared_parts(const Split *a, size_t i, const Split *b, size_t j) {
+    size_t shared = 0;
+    while (shared < i && shared < j && strcmp(a->items[i - shared - 1], b->items[j - shared - 1]) == 0)
+        shared++;
+    return shared;
+}
+
+/* Ends count to where a name or a whole key begins. */
+static size_t likeness_of_ends(const Split *a, const Split *b) {
+    for (size_t shared = shared_parts(a, a->count, b, b->count); shared > 0; shared--)
+        if (shared == a->count || shared == b->count || a->items[a->count - shared][0] > '9')
+            return 2 * shared;
+    return 0;
+}
+
+/* Something in the middle of `a` is left out, and one of the two is whole then. */
+static size_t likeness_around_gap(const Split *a, const Split *b) {
+    size_t best = 0;
+    for (size_t after = 1; after <= shared_parts(a, a->count, b, b->count); after++)
+        for (size_t i = 1; i + after < a->count; i++) {
+            size_t j = b->count - after, before = shared_parts(a, i, b, j);
+            if (before > 0 && (before == i || before == j) && 2 * (after + before) - 1 > best)
+                best = 2 * (after + before) - 1;
+        }
+    return best;
+}
+
+static size_t likeness_of(const Drawn *a, const Drawn *b) {
+    size_t best = 0;
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t j = 0; j < b->count; j++) {
+            const size_t all[] = {likeness_of_ends(&a->keys[i], &b->keys[j]),
+                                  likeness_around_gap(&a->keys[i], &b->keys[j]),
+                                  likeness_around_gap(&b->keys[j], &a->keys[i])};
+            for (size_t k = 0; k < 3; k++)
+                best = all[k] > best ? all[k] : best;
+        }
+    return best;
+}
+
+static size_t only_best(const Drawn *one, const Drawn *others, size_t count) {
+    size_t best = 0, at = SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const size_t like = others[i].partner != SIZE_MAX ? 0 : likeness_of(one, &others[i]);
+        if (like > best || (like == best && like > 0)) {
+            at = like > best ? i : SIZE_MAX;
+            best = like;
+        }
+    }
+    return at;
+}
+
+static void pair_all(Drawn *originals, size_t original_count, Drawn *candidates, size_t candidate_count) {
+    size_t i, last = SIZE_MAX, left = 0;
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t j = 0; j < candidate_count; j++)
+            if (candidates[j].partner == SIZE_MAX &&
+                (i = only_best(&candidates[j], originals, original_count)) != SIZE_MAX &&
+                only_best(&originals[i], candidates, candidate_count) == j) {
+                candidates[j].partner = i;
+                originals[i].partner = j;
+                more = true;
+            }
+    }
+    for (i = 0; i < original_count; i++)
+        if (originals[i].partner == SIZE_MAX) {
+            last = i;
+            left++;
+        }
+    for (size_t j = 0; j < candidate_count && left == 1; j++)
+        if (candidates[j].partner == SIZE_MAX) {
+            for (size_t k = j + 1; k < candidate_count; k++)
+                if (candidates[k].partner == SIZE_MAX)
+                    return;
+            candidates[j].partner = last;
+            left = 0;
+        }
+}
+
+/* Some keys of a side, each under `first`, so that no name is on both sides. */
+static size_t draw_side(World *world, Side *side, const char *first, uint32_t *seed, Drawn *drawn) {
+    static const char *const parts[] = {"a", "b", "w", "0", "1"};
+    Table *keys = table_new(world->arena);
+    size_t count = 0;
+    for (size_t i = 1 + drawn_below(seed, MOST_DRAWN); i > 0; i--) {
+        Drawn *next = &drawn[count];
+        *next = (Drawn){.partner = SIZE_MAX};
+        const bool both = drawn_below(seed, 4) == 0;
+        for (size_t k = 0; k < (both ? 2 : 1); k++) {
+            Split split = {.items = {first}, .count = 1};
+            Text key = text_new(world->arena);
+            text_add(&key, first);
+            for (size_t left = drawn_below(seed, MOST_PARTS); left > 0; left--) {
+                split.items[split.count++] = parts[drawn_below(seed, COUNT_OF(parts))];
+                text_printf(&key, ".%s", split.items[split.count - 1]);
+            }
+            if (table_has(keys, key.data))
+                continue;
+            table_put(keys, key.data, TABLE_PRESENT);
+            next->keys[next->count++] = split;
+            if (next->count == 1)
+                parameter(side, key.data, "[4]");
+            else
+                tied(side, key.data, "[4]");
+        }
+        count += next->count > 0;
+    }
+    return count;
+}
+
+static void test_suffixes_are_those_of_every_pair(void **state) {
+    (void)state;
+    uint32_t seed = 1;
+    size_t pairs = 0, open = 0;
+    for (int round = 0; round < 3000; round++) {
+        void *made;
+        setup(&made);
+        World *world = made;
+        Drawn originals[MOST_DRAWN], candidates[MOST_DRAWN];
+        /* Keys of one side begin alike where the other's have a part of that name too. */
+        const char *const firsts[][2] = {{"m", "n"}, {"a", "n"}, {"0", "b"}, {"1", "0"}};
+        const char *const *first = firsts[round % COUNT_OF(firsts)];
+        const size_t original_count = draw_side(world, &world->original, first[0], &seed, originals),
+                     candidate_count = draw_side(world, &world->candidate, first[1], &seed, candidates);
+        assign(world, NULL);
+        pair_all(originals, original_count, candidates, candidate_count);
+        for (size_t i = 0, j = 0; i < world->candidate.dict.count; i++) {
+            if (world->candidate.dict.items[i].tie != i)
+                continue;
+            const Assigned *assigned = &world->assignment.items[i];
+            size_t got = SIZE_MAX;
+            for (size_t k = 0; assigned->by == ASSIGNED_SUFFIX && k <= assigned->items[0].original; k++)
+                got += world->original.dict.items[k].tie == k;
+            if (got != candidates[j].partner)
+                fail_msg("round %d: %s", round, world->candidate.dict.items[i].key);
+            pairs += got != SIZE_MAX;
+            open += got == SIZE_MAX;
+            j++;
+        }
+        teardown(&made);
+    }
+    assert_in_range(pairs, 1000, 30000);
+    assert_in_range(open, 1000, 30000);
+}
+
 static void test_numbers_alone_are_no_suffix(void **state) {
     World *world = *state;
     parameter(&world->original, "stem.0.weight", "[4]");
@@ -769,6 +934,7 @@ int main(void) {
         TEST(test_the_lines_that_are_shown_go_by_words_and_settle_all),
         TEST(test_a_map_of_what_is_equal_by_construction_writes_nothing),
         TEST(test_numbers_alone_are_no_suffix),
+        cmocka_unit_test(test_suffixes_are_those_of_every_pair),
         TEST(test_a_partial_map_settles_the_rest),
         TEST(test_crossing_takes_a_map),
         TEST(test_crossing_by_map),
