@@ -204,6 +204,9 @@ void memory_write(Memory *memory, uint32_t tensor, TermId value);
  */
 void memory_place(Memory *memory, uint32_t tensor, TermId value);
 uint32_t memory_group(Memory *memory, uint32_t tensor);
+/* Some of their elements may be the same memory, and they don't lie in it alike: what is read while the other
+ * is written may be old or new. */
+bool memory_overlap(Memory *memory, uint32_t written, uint32_t read);
 
 /* ---- Operators (normal.c) ----------------------------------------------------------------- */
 /* Fills canonical, class, and all that follows from the name. */

@@ -294,6 +294,27 @@ typedef struct WrittenList {
     size_t count, capacity;
 } WrittenList;
 
+typedef struct Overlap {
+    Builder *builder;
+    uint32_t written;
+    bool found;
+} Overlap;
+
+static void look_for_overlap(uint32_t tensor, void *context) {
+    Overlap *overlap = context;
+    overlap->found = overlap->found || memory_overlap(&overlap->builder->memory, overlap->written, tensor);
+}
+
+/* The value that the argument gets; of `y[1:] = y[:-1]` torch doesn't say which, where it doesn't refuse it.
+ */
+static TermId written_value(Builder *builder, const Operation *operation, const char *part, uint32_t tensor) {
+    const Layout *layout = layout_of(builder, tensor);
+    Overlap overlap = {.builder = builder, .written = tensor};
+    operation_operands(operation, look_for_overlap, &overlap);
+    return overlap.found ? store_unknown(&builder->store, layout->dtype, layout->shape, layout->rank)
+                         : value_of(builder, operation, part, layout);
+}
+
 static void add_written(Builder *builder, const Operation *operation, const Value *value, size_t *extra,
                         WrittenList *list) {
     for (size_t i = 0; value_is_container(value) && i < value->list.count; i++)
@@ -313,7 +334,7 @@ static void add_written(Builder *builder, const Operation *operation, const Valu
     else
         snprintf(part, sizeof part, ".%zu", operation->given_count + (*extra)++);
     Written *written = ARENA_PUSH(builder->store.scratch, list);
-    *written = (Written){tensor, value_of(builder, operation, part, layout_of(builder, tensor))};
+    *written = (Written){tensor, written_value(builder, operation, part, tensor)};
 }
 
 /* All values are made before any is written: they are of what memory held. */
