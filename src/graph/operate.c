@@ -372,6 +372,20 @@ static void let_go_of_overwritten(Builder *builder, const Operation *operation) 
         operands[0] = store_nothing(&builder->store, target->dtype, target->shape, target->rank);
 }
 
+/* What is drawn and thrown away moves the generator on too. */
+static void note_draw(Builder *builder, const Operation *operation) {
+    static const Layout none = {.dtype = ""};
+    Graph *graph = builder->graph;
+    Text *text = builder_text(builder);
+    operation_label(operation, &builder->recording, "", NULL,
+                    operation->result_count > 0 ? layout_of(builder, operation->results[0].tensor) : &none,
+                    text);
+    const char **draw = arena_push(builder->arena, (void *)&graph->draws, &graph->draw_count,
+                                   &builder->draw_capacity, sizeof *draw);
+    *draw = label_intern(builder->store.labels, text->data);
+    builder->draws++;
+}
+
 Status builder_operation(Builder *builder, const json_t *event) {
     Operation operation;
     if (recording_operation(&builder->recording, event, builder->number, &operation) != STATUS_OK)
@@ -401,6 +415,6 @@ Status builder_operation(Builder *builder, const json_t *event) {
     for (size_t i = 0; i < operation.result_count; i++)
         give_result(builder, &operation, &operation.results[i]);
     if (operation_is_draw(&operation) && builder->in_forward)
-        builder->draws++;
+        note_draw(builder, &operation);
     return STATUS_OK;
 }
