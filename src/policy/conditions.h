@@ -72,13 +72,9 @@ bool condition_only_raises(const Field *block);
  * what may be data, or is rounded: n - 30 of x * (n - 30), n // k. Not products, quotients and roots of
  * sizes, as in scores / math.sqrt(q.size(-1)). NULL: none. */
 const Node *condition_number(const Conditions *conditions, const Node *node);
-/* Sizes, products, quotients and roots of them, as in x / math.sqrt(x.size(-1)): they change with every size,
- * and act like no test. With numbers among them where `scaled`: 2 * n. `*left`: how many more nodes may be
- * looked at. */
-bool condition_is_monomial(const Conditions *conditions, const Node *node, bool scaled, unsigned *left);
 /* What Python counts by sizes and by a number that doesn't stand there, to be tried as a size: range(n - k),
- * range(n)[k:], [0] * (n - k), and sizes as text or bits. */
-bool condition_counts(const Conditions *conditions, const Node *node);
+ * range(n)[k:], [0] * (n - k), and sizes as text or bits. NULL: nothing. */
+const Node *condition_count(const Conditions *conditions, const Node *node);
 /* Fills what variables and functions read, over all files. */
 void conditions_follow(Conditions *conditions, const Program *program);
 

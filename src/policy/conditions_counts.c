@@ -50,52 +50,90 @@ static bool is_literal(const Conditions *conditions, const Node *node) {
     return all;
 }
 
-/* x.shape[1], b * t */
-static bool is_size(const Conditions *conditions, const Node *node) {
-    unsigned left = MOST_NODES;
-    const Variable *variable = node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
-    bool handed = variable != NULL && variable->count > 0 && (variable->reads & READS_SIZE) != 0;
-    for (size_t i = 0; handed && i < variable->count; i++)
-        handed = variable->items[i].kind == BINDING_PARAMETER;
-    return handed || condition_is_monomial(conditions, node, false, &left);
+static bool is_size(const Conditions *conditions, const Node *node, unsigned *left);
+static bool as_long_as_a_size(const Conditions *conditions, const Node *node);
+static bool has_clear_length(const Conditions *conditions, const Node *node, unsigned *left);
+
+/* What the name stands for is all such; of a parameter, sizes are handed to it. */
+static bool all_sizes(const Conditions *conditions, const Node *name, unsigned *left) {
+    const Variable *variable = condition_variable(conditions, name);
+    bool all = variable != NULL && variable->count > 0 && !variable->filled;
+    for (size_t i = 0; all && i < variable->count; i++) {
+        const NameBinding *binding = &variable->items[i];
+        all = binding->kind == BINDING_PARAMETER
+                  ? (variable->reads & READS_SIZE) != 0
+                  : (binding->kind == BINDING_VALUE || binding->kind == BINDING_ELEMENT) &&
+                        is_size(conditions, binding->value, left);
+    }
+    return all;
+}
+
+/* x.shape[1], b * t, x.shape, len(x) */
+static bool is_size(const Conditions *conditions, const Node *node, unsigned *left) {
+    static const char *const same[] = {"len", "list", "tuple", "int"};
+    if (node == NULL || *left == 0)
+        return false;
+    --*left;
+    const Node *op = node_child(node, FIELD_op), *func = node_child(node, FIELD_func);
+    const Field *args = node_list(node, FIELD_args);
+    switch (node->kind) {
+    case NODE_Name: return all_sizes(conditions, node, left);
+    case NODE_Subscript: return is_size(conditions, node_child(node, FIELD_value), left);
+    case NODE_Attribute:
+        return condition_question(node_text(node, FIELD_attr)) == READS_SIZE &&
+               !condition_of_self(conditions, node);
+    case NODE_BinOp:
+        return op != NULL && op->kind == NODE_Mult &&
+               is_size(conditions, node_child(node, FIELD_left), left) &&
+               is_size(conditions, node_child(node, FIELD_right), left);
+    case NODE_Call:
+        if (func != NULL && func->kind == NODE_Attribute)
+            return is_size(conditions, func, left);
+        return args->count == 1 && calls_builtin(conditions, node, same, COUNT_OF(same)) &&
+               (is_size(conditions, args->items[0], left) ||
+                condition_is_parameter(conditions, args->items[0]) ||
+                (as_long_as_a_size(conditions, args->items[0]) &&
+                 has_clear_length(conditions, args->items[0], left)));
+    default: return false;
+    }
 }
 
 /* A size, or one and a number that stands there: n - 1. Names of such are followed. */
-static bool is_written(const Conditions *conditions, const Node *node, unsigned depth) {
-    static const char *const same[] = {"int", "len", "range", "reversed", "enumerate", "list"};
-    if (node == NULL || depth > 8)
+static bool is_written(const Conditions *conditions, const Node *node, unsigned *left) {
+    static const char *const same[] = {"int"};
+    if (node == NULL || *left == 0)
         return false;
-    const Node *left = node_child(node, FIELD_left), *right = node_child(node, FIELD_right);
-    if (!has_sizes(conditions, node))
-        return is_literal(conditions, node);
-    if (is_size(conditions, node))
+    --*left;
+    const Node *one = node_child(node, FIELD_left), *other = node_child(node, FIELD_right);
+    if (is_literal(conditions, node) || is_size(conditions, node, left))
         return true;
     if (node->kind == NODE_UnaryOp)
-        return is_written(conditions, node_child(node, FIELD_operand), depth + 1);
-    if (node->kind == NODE_BinOp && left != NULL && right != NULL)
-        return (is_size(conditions, left) || is_literal(conditions, left)) &&
-               (is_size(conditions, right) || is_literal(conditions, right));
+        return is_written(conditions, node_child(node, FIELD_operand), left);
+    if (node->kind == NODE_BinOp && one != NULL && other != NULL) {
+        const bool is_one = is_size(conditions, one, left), is_other = is_size(conditions, other, left);
+        return (is_one && (is_other || is_literal(conditions, other))) ||
+               (is_other && is_literal(conditions, one)) ||
+               (one->kind == NODE_Constant && other->kind == NODE_Constant);
+    }
     if (node->kind == NODE_Name) {
         const Variable *variable = condition_variable(conditions, node);
         bool all = variable != NULL && variable->count > 0;
         for (size_t i = 0; all && i < variable->count; i++)
-            all = (variable->items[i].kind == BINDING_VALUE || variable->items[i].kind == BINDING_ELEMENT) &&
-                  is_written(conditions, variable->items[i].value, depth + 1);
+            all = variable->items[i].kind == BINDING_ELEMENT /* of what is looped over, which is judged */ ||
+                  (variable->items[i].kind == BINDING_VALUE &&
+                   is_written(conditions, variable->items[i].value, left));
         return all;
     }
-    if (!calls_builtin(conditions, node, same, COUNT_OF(same)) &&
-        !calls_library(conditions, node, "math.ceil") && !calls_library(conditions, node, "math.floor"))
-        return false;
     const Field *args = node_list(node, FIELD_args);
-    bool all = true;
-    for (size_t i = 0; i < args->count; i++)
-        all = all && (is_written(conditions, args->items[i], depth + 1) ||
-                      condition_is_parameter(conditions, args->items[i]));
-    return all;
+    return args->count == 1 &&
+           (calls_builtin(conditions, node, same, COUNT_OF(same)) ||
+            calls_library(conditions, node, "math.ceil") || calls_library(conditions, node, "math.floor")) &&
+           is_written(conditions, args->items[0], left);
 }
 
 static bool is_hidden(const Conditions *conditions, const Node *number) {
-    return number != NULL && !is_written(conditions, number, 0);
+    unsigned left = MOST_NODES;
+    return number != NULL && !is_written(conditions, number, &left);
 }
 
 /* ---- What is as long as a size ----------------------------------------------------------------- */
@@ -190,6 +228,80 @@ static bool call_counts(const Conditions *conditions, const Node *call) {
     return hidden || (rows && args->count == 2 && calls_builtin(conditions, call, next, 1));
 }
 
+/* Of a length of its own: what construction keeps, [a, b] + c, "abc", by itself or behind a name. */
+static bool is_table(const Conditions *conditions, const Node *node) {
+    if (node == NULL || node->kind == NODE_Constant || condition_is_display(node) ||
+        condition_of_self(conditions, node))
+        return node != NULL;
+    if (node->kind == NODE_BinOp)
+        return is_table(conditions, node_child(node, FIELD_left)) ||
+               is_table(conditions, node_child(node, FIELD_right));
+    const Variable *variable = node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
+    for (size_t i = 0; variable != NULL && i < variable->count; i++) {
+        const Node *value = variable->items[i].value;
+        if (value != NULL && value->kind != NODE_Name && value->kind != NODE_BinOp &&
+            is_table(conditions, value))
+            return true;
+    }
+    return false;
+}
+
+/* Is it clear from the source how long it is at each size? Not what a table of construction's is that is cut
+ * at a size, nor what others make of sizes. */
+static bool has_clear_length(const Conditions *conditions, const Node *node, unsigned *left) {
+    static const char *const kept[] = {"enumerate", "reversed", "list", "tuple",  "zip",
+                                       "map",       "sorted",   "iter", "filter", "set"};
+    static const char *const range[] = {"range"};
+    static const FieldName bounds[] = {FIELD_lower, FIELD_upper, FIELD_step};
+    if (node == NULL || *left == 0)
+        return node == NULL;
+    --*left;
+    const Node *slice = node->kind == NODE_Subscript ? node_child(node, FIELD_slice) : NULL;
+    for (size_t i = 0; slice != NULL && slice->kind == NODE_Slice && i < COUNT_OF(bounds); i++)
+        if (node_child(slice, bounds[i]) != NULL && has_sizes(conditions, node_child(slice, bounds[i])))
+            return !is_table(conditions, node_child(node, FIELD_value));
+    if (slice != NULL && slice->kind == NODE_Slice)
+        return has_clear_length(conditions, node_child(node, FIELD_value), left);
+    if (!has_sizes(conditions, node) || condition_is_display(node) || is_size(conditions, node, left))
+        return true;
+    if (node->kind == NODE_ListComp || node->kind == NODE_GeneratorExp)
+        return true; /* what it goes over is judged */
+    if (node->kind == NODE_Name) {
+        const Variable *variable = condition_variable(conditions, node);
+        bool all = variable != NULL;
+        for (size_t i = 0; all && i < variable->count; i++)
+            all = variable->items[i].kind != BINDING_VALUE ||
+                  has_clear_length(conditions, variable->items[i].value, left);
+        return all;
+    }
+    if (node->kind != NODE_Call)
+        return false;
+    const Things called = called_by(conditions, node);
+    const Field *args = node_list(node, FIELD_args);
+    bool own = called.count > 0, all = true;
+    for (size_t i = 0; i < called.count; i++)
+        own = own && (called.items[i].kind == THING_FUNCTION || called.items[i].kind == THING_METHOD ||
+                      called.items[i].kind == THING_INSTANCE);
+    if (own || calls_builtin(conditions, node, range, 1)) /* both are judged by themselves */
+        return true;
+    for (size_t i = 0; i < args->count; i++)
+        all = all && has_clear_length(conditions, args->items[i], left);
+    return all && calls_builtin(conditions, node, kept, COUNT_OF(kept));
+}
+
+/* map(f, str(n)) */
+static bool call_goes_over(const Conditions *conditions, const Node *call) {
+    static const char *const loops[] = {"map", "filter", "zip", "next"};
+    const Field *args = node_list(call, FIELD_args);
+    unsigned left = MOST_NODES;
+    bool clear = true;
+    if (calls_builtin(conditions, call, loops, COUNT_OF(loops)) ||
+        calls_library(conditions, call, "functools.reduce"))
+        for (size_t i = 0; i < args->count; i++)
+            clear = clear && has_clear_length(conditions, args->items[i], &left);
+    return !clear;
+}
+
 /* [0] * (n - k) */
 static bool product_counts(const Conditions *conditions, const Node *product) {
     const Node *op = node_child(product, FIELD_op), *left = node_child(product, FIELD_left),
@@ -225,12 +337,21 @@ static bool spells_size(const Conditions *conditions, const Node *node) {
            !language_is_message(conditions->language, node);
 }
 
-bool condition_counts(const Conditions *conditions, const Node *node) {
+const Node *condition_count(const Conditions *conditions, const Node *node) {
+    const Node *iterated = node_child(node, FIELD_iter);
+    unsigned left = MOST_NODES;
+    bool counts = false;
     switch (node->kind) {
-    case NODE_Call: return call_counts(conditions, node) || spells_size(conditions, node);
-    case NODE_BinOp: return product_counts(conditions, node);
-    case NODE_Subscript: return slice_counts(conditions, node);
-    case NODE_JoinedStr: return spells_size(conditions, node);
-    default: return false;
+    case NODE_Call:
+        counts = call_counts(conditions, node) || call_goes_over(conditions, node) ||
+                 spells_size(conditions, node);
+        break;
+    case NODE_BinOp: counts = product_counts(conditions, node); break;
+    case NODE_Subscript: counts = slice_counts(conditions, node); break;
+    case NODE_JoinedStr: counts = spells_size(conditions, node); break;
+    case NODE_For:
+    case NODE_comprehension: return has_clear_length(conditions, iterated, &left) ? NULL : iterated;
+    default: break;
     }
+    return counts ? node : NULL;
 }

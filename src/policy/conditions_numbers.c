@@ -139,7 +139,9 @@ unsigned condition_meets_surroundings(const Conditions *conditions, const Node *
 
 /* ---- What meets data ------------------------------------------------------------------------- */
 
-bool condition_is_monomial(const Conditions *conditions, const Node *node, bool scaled, unsigned *left) {
+/* Sizes, products, quotients and roots of them, as in x / math.sqrt(x.size(-1)): they change with every size,
+ * and act like no test. With numbers among them where `scaled`: 2 * n. */
+static bool is_monomial(const Conditions *conditions, const Node *node, bool scaled, unsigned *left) {
     if (node == NULL || *left == 0)
         return false;
     --*left;
@@ -151,24 +153,23 @@ bool condition_is_monomial(const Conditions *conditions, const Node *node, bool 
     if (node->kind == NODE_Attribute)
         return condition_question(node_text(node, FIELD_attr)) == READS_SIZE;
     if (node->kind == NODE_Subscript)
-        return condition_is_monomial(conditions, value, scaled, left);
+        return is_monomial(conditions, value, scaled, left);
     if (node->kind == NODE_UnaryOp)
-        return condition_is_monomial(conditions, node_child(node, FIELD_operand), scaled, left);
+        return is_monomial(conditions, node_child(node, FIELD_operand), scaled, left);
     if (node->kind == NODE_BinOp && op != NULL && second != NULL) {
         const bool root = op->kind == NODE_Pow && condition_reads(conditions, second) == 0;
         const bool parts = op->kind == NODE_FloorDiv && condition_of_self(conditions, second);
         if (root || parts)
-            return condition_is_monomial(conditions, first, scaled, left);
+            return is_monomial(conditions, first, scaled, left);
         return (op->kind == NODE_Mult || op->kind == NODE_Div) &&
-               condition_is_monomial(conditions, first, scaled, left) &&
-               condition_is_monomial(conditions, second, scaled, left);
+               is_monomial(conditions, first, scaled, left) && is_monomial(conditions, second, scaled, left);
     }
     if (node->kind == NODE_Name) {
         const Variable *variable = condition_variable(conditions, node);
         bool all = variable != NULL && variable->count > 0 && !variable->filled;
         for (size_t i = 0; all && i < variable->count; i++)
             all = (variable->items[i].kind == BINDING_VALUE || variable->items[i].kind == BINDING_ELEMENT) &&
-                  condition_is_monomial(conditions, variable->items[i].value, scaled, left);
+                  is_monomial(conditions, variable->items[i].value, scaled, left);
         return all;
     }
     if (node->kind != NODE_Call || func == NULL)
@@ -180,12 +181,12 @@ bool condition_is_monomial(const Conditions *conditions, const Node *node, bool 
     return called.count == 1 && args->count == 1 &&
            (things_find(&called, THING_LIBRARY, "math.sqrt") != NULL ||
             things_find(&called, THING_BUILTIN, "float") != NULL) &&
-           condition_is_monomial(conditions, args->items[0], scaled, left);
+           is_monomial(conditions, args->items[0], scaled, left);
 }
 
 static bool is_made_of_sizes(const Conditions *conditions, const Node *node) {
     unsigned left = MOST_LOOKED_AT;
-    return is_number_of_sizes(conditions, node) && !condition_is_monomial(conditions, node, true, &left);
+    return is_number_of_sizes(conditions, node) && !is_monomial(conditions, node, true, &left);
 }
 
 static bool may_be_data(const Conditions *conditions, const Node *node) {
@@ -216,8 +217,7 @@ static bool rounds(const Conditions *conditions, const Node *node) {
     if (node->kind == NODE_BinOp)
         return op != NULL && left != NULL && right != NULL &&
                (op->kind == NODE_FloorDiv || op->kind == NODE_Mod) && is_number_of_sizes(conditions, node) &&
-               !(is_plain_divisor(conditions, right) &&
-                 condition_is_monomial(conditions, left, false, &most));
+               !(is_plain_divisor(conditions, right) && is_monomial(conditions, left, false, &most));
     if (node->kind != NODE_Call || func == NULL ||
         (condition_reads_of_arguments(conditions, node) & READS_SIZE) == 0)
         return false;
@@ -228,7 +228,7 @@ static bool rounds(const Conditions *conditions, const Node *node) {
             things_find(&called, THING_BUILTIN, "divmod") != NULL ||
             things_find(&called, THING_LIBRARY, "math.floor") != NULL ||
             things_find(&called, THING_LIBRARY, "math.ceil") != NULL) &&
-           !(args->count == 1 && condition_is_monomial(conditions, args->items[0], false, &most));
+           !(args->count == 1 && is_monomial(conditions, args->items[0], false, &most));
 }
 
 const Node *condition_number(const Conditions *conditions, const Node *node) {
