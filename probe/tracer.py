@@ -176,6 +176,8 @@ class Tracer(TorchFunctionMode):
 
     def _prepared(self, spelling: Spelling, args: Any) -> Any:
         """The arguments, as a run on shapes alone needs them."""
+        if self.recorder is not None and self.recorder.symbolic and self._autocast():
+            self.recorder.refuse_autocast()
         if spelling.one_device and self.recorder is not None:
             return self.recorder.without_data(args)
         if spelling.indexes and self.recorder is not None and len(args) > 1:
