@@ -435,6 +435,9 @@ class Recorder(TorchDispatchMode):
         device = META if count > LARGEST_REAL else CPU
         return function(*args, **dict(kwargs, device=device))
 
+    def refuse_autocast(self) -> None:
+        raise NeedsData("autocast casts nothing that has no data")
+
     def twin(self, tensor: torch.Tensor, entry: Entry) -> torch.Tensor:
         """A tensor of the same layout without data."""
         if entry.twin is None:

@@ -38,6 +38,7 @@ FORWARD = 1
 LARGEST_INT = 1 << 62
 NO_KEYWORDS: Dict[str, Any] = {}  # shared by the records of most calls
 NOTHING_WRITTEN: List[int] = []
+META = torch.device("meta")
 grad_enabled = torch.is_grad_enabled
 
 
@@ -175,6 +176,8 @@ class Tracer(TorchFunctionMode):
 
     def _prepared(self, spelling: Spelling, args: Any) -> Any:
         """The arguments, as a run on shapes alone needs them."""
+        if self.recorder is not None and self.recorder.symbolic and self._autocast():
+            self.recorder.refuse_autocast()
         if spelling.one_device and self.recorder is not None:
             return self.recorder.without_data(args)
         if spelling.indexes and self.recorder is not None and len(args) > 1:
@@ -191,6 +194,8 @@ class Tracer(TorchFunctionMode):
             self.quiet = was_quiet
         if self.recorder is not None and spelling.opaque:
             self.recorder.events.append(["opaque", spelling.name])
+        if self.recorder is not None and self.recorder.symbolic and asks_for_meta(args, kwargs):
+            self.recorder.events.append(["opaque", "%s with the device meta" % spelling.name])
         if self.recorder is not None and (spelling.reads or spelling.name == "torch.Tensor.data="):
             self.recorder.forget(args[0]) if output is None else self.recorder.read(args[0], output)
 
@@ -380,6 +385,12 @@ def version_of(tensor: torch.Tensor) -> int:
         return tensor._version
     except RuntimeError:  # made in inference mode
         return -1
+
+
+def asks_for_meta(args: Any, kwargs: Dict[str, Any]) -> bool:
+    """x.to("meta"): what a run on shapes alone doesn't tell from what has data."""
+    return any(value == META or type(value) is str and value.startswith("meta") for value in (*args, *kwargs.values())
+               if type(value) in (str, torch.device))
 
 
 def writes_in_place(name: str, args: Any, kwargs: Dict[str, Any]) -> bool:

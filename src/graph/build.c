@@ -279,7 +279,8 @@ static Status take_forward(Builder *builder, const json_t *event) {
     builder->forwards++;
     builder->draws = 0;
     *graph = (Graph){.trace = graph->trace};
-    builder->input_capacity = builder->state_capacity = builder->output_capacity = builder->read_capacity = 0;
+    builder->input_capacity = builder->state_capacity = builder->output_capacity = builder->read_capacity =
+        builder->draw_capacity = 0;
     builder->state_tensors.count = builder->input_tensors.count = 0;
     builder->keys = table_new(builder->arena);
     builder->paths = table_new(builder->arena);
@@ -384,7 +385,6 @@ static Status finish_call(Builder *builder, const GraphCall *call) {
         return STATUS_ERROR;
     take_outputs(builder);
     take_finals(builder);
-    graph->draw_count = (size_t)builder->draws;
     graph->symbolic = builder->recording.symbolic;
     if (graph->trace != NULL)
         add_custom_functions(builder, graph->trace);

@@ -31,7 +31,7 @@ typedef struct Builder {
         Placed *items;
         size_t count, capacity;
     } state_tensors, input_tensors;
-    size_t input_capacity, state_capacity, output_capacity, read_capacity;
+    size_t input_capacity, state_capacity, output_capacity, read_capacity, draw_capacity;
 } Builder;
 
 /* The store's text, empty: for a label. */

@@ -100,7 +100,8 @@ typedef struct Graph {
     const Value *returned, *kept; /* those of which `outputs` are the leaves; NULL: of no call */
     GraphRead *reads;
     size_t read_count;
-    size_t draw_count;  /* random calls of forward */
+    const char **draws; /* random calls of forward, in order: what each is, whoever takes it */
+    size_t draw_count;
     size_t event_count; /* operators recorded in forward, before hash-consing */
     const char *
         *opaque; /* names of calls whose effect is unknown: other namespaces than aten, custom Functions */

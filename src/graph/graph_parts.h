@@ -146,6 +146,7 @@ typedef struct Store {
 
 /* With room for `expected` terms, of which there may be more. */
 void store_open(Store *store, Arena *arena, Arena *scratch, GraphLabels *labels, size_t expected);
+const char *label_intern(GraphLabels *labels, const char *text);
 /* The term that `draft` describes: one that is there already, or a new one. label, kind, dtype, shape and
  * operands are set; the label is interned and the operands copied here, if it is new. `map` is that of a VIEW
  * or WRITE. */
@@ -203,6 +204,9 @@ void memory_write(Memory *memory, uint32_t tensor, TermId value);
  */
 void memory_place(Memory *memory, uint32_t tensor, TermId value);
 uint32_t memory_group(Memory *memory, uint32_t tensor);
+/* Some of their elements may be the same memory, and they don't lie in it alike: what is read while the other
+ * is written may be old or new. */
+bool memory_overlap(Memory *memory, uint32_t written, uint32_t read);
 
 /* ---- Operators (normal.c) ----------------------------------------------------------------- */
 /* Fills canonical, class, and all that follows from the name. */

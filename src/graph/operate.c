@@ -327,6 +327,27 @@ typedef struct WrittenList {
     size_t count, capacity;
 } WrittenList;
 
+typedef struct Overlap {
+    Builder *builder;
+    uint32_t written;
+    bool found;
+} Overlap;
+
+static void look_for_overlap(uint32_t tensor, void *context) {
+    Overlap *overlap = context;
+    overlap->found = overlap->found || memory_overlap(&overlap->builder->memory, overlap->written, tensor);
+}
+
+/* The value that the argument gets; of `y[1:] = y[:-1]` torch doesn't say which, where it doesn't refuse it.
+ */
+static TermId written_value(Builder *builder, const Operation *operation, const char *part, uint32_t tensor) {
+    const Layout *layout = layout_of(builder, tensor);
+    Overlap overlap = {.builder = builder, .written = tensor};
+    operation_operands(operation, look_for_overlap, &overlap);
+    return overlap.found ? store_unknown(&builder->store, layout->dtype, layout->shape, layout->rank)
+                         : value_of(builder, operation, part, layout);
+}
+
 static void add_written(Builder *builder, const Operation *operation, const Value *value, size_t *extra,
                         WrittenList *list) {
     for (size_t i = 0; value_is_container(value) && i < value->list.count; i++)
@@ -346,7 +367,7 @@ static void add_written(Builder *builder, const Operation *operation, const Valu
     else
         snprintf(part, sizeof part, ".%zu", operation->given_count + (*extra)++);
     Written *written = ARENA_PUSH(builder->store.scratch, list);
-    *written = (Written){tensor, value_of(builder, operation, part, layout_of(builder, tensor))};
+    *written = (Written){tensor, written_value(builder, operation, part, tensor)};
 }
 
 /* All values are made before any is written: they are of what memory held. */
@@ -384,6 +405,20 @@ static void let_go_of_overwritten(Builder *builder, const Operation *operation) 
         operands[0] = store_nothing(&builder->store, target->dtype, target->shape, target->rank);
 }
 
+/* What is drawn and thrown away moves the generator on too. */
+static void note_draw(Builder *builder, const Operation *operation) {
+    static const Layout none = {.dtype = ""};
+    Graph *graph = builder->graph;
+    Text *text = builder_text(builder);
+    operation_label(operation, &builder->recording, "", NULL,
+                    operation->result_count > 0 ? layout_of(builder, operation->results[0].tensor) : &none,
+                    text);
+    const char **draw = arena_push(builder->arena, (void *)&graph->draws, &graph->draw_count,
+                                   &builder->draw_capacity, sizeof *draw);
+    *draw = label_intern(builder->store.labels, text->data);
+    builder->draws++;
+}
+
 Status builder_operation(Builder *builder, const json_t *event) {
     Operation operation;
     if (recording_operation(&builder->recording, event, builder->number, &operation) != STATUS_OK)
@@ -413,6 +448,6 @@ Status builder_operation(Builder *builder, const json_t *event) {
     for (size_t i = 0; i < operation.result_count; i++)
         give_result(builder, &operation, &operation.results[i]);
     if (operation_is_draw(&operation) && builder->in_forward)
-        builder->draws++;
+        note_draw(builder, &operation);
     return STATUS_OK;
 }

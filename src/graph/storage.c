@@ -53,6 +53,19 @@ static void place(Memory *memory, Storage *storage, const Tensor *tensor, TermId
     storage->offset = tensor->offset;
 }
 
+bool memory_overlap(Memory *memory, uint32_t written, uint32_t read) {
+    const Tensor *one = tensor_at(memory, written), *other = tensor_at(memory, read);
+    if (storage_of(memory, written) != storage_of(memory, read) ||
+        !text_equal(one->layout->dtype, other->layout->dtype) ||
+        (one->offset == other->offset && layout_same(one->layout, other->layout)))
+        return false;
+    MAP_ON_STACK(there);
+    MAP_ON_STACK(here);
+    map_of_geometry(one->layout->shape, one->layout->stride, one->layout->rank, one->offset, &there);
+    map_of_geometry(other->layout->shape, other->layout->stride, other->layout->rank, other->offset, &here);
+    return !map_disjoint(&there, &here);
+}
+
 /* A value that a tensor can hold: of its shape and dtype. */
 static TermId fitting(Memory *memory, const Layout *layout, TermId value) {
     const Term *term = store_at(memory->store, value);

@@ -20,7 +20,7 @@ GraphLabels *graph_labels_new(Arena *arena) {
     return labels;
 }
 
-static const char *label_intern(GraphLabels *labels, const char *text) {
+const char *label_intern(GraphLabels *labels, const char *text) {
     pthread_mutex_lock(&labels->mutex);
     const char *label = table_get(labels->table, text);
     if (label == NULL) {

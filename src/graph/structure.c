@@ -110,6 +110,10 @@ const char *unlike_effects(Arena *arena, const Graph *original, const Graph *can
     if (original->draw_count != candidate->draw_count)
         return arena_printf(arena, "the original draws random numbers %zu times, the refactored %zu times",
                             original->draw_count, candidate->draw_count);
+    for (size_t i = 0; i < original->draw_count; i++)
+        if (original->draws[i] != candidate->draws[i])
+            return arena_printf(arena, "random call %zu of the original is %s, that of the refactored %s",
+                                i + 1, original->draws[i], candidate->draws[i]);
     if ((what = unlike_inputs(arena, original, candidate)) != NULL)
         return what;
     return unlike_layout(arena, original, candidate);

@@ -233,6 +233,8 @@ static bool look(const Node *node, void *context) {
     Conditions *conditions = context;
     bool reached = conditions->everywhere || language_reaches(conditions->language, node);
     const Node *number = reached ? condition_number(conditions, node) : NULL;
+    if (number == NULL && reached)
+        number = condition_count(conditions, node);
     if (number != NULL && !may_be_asked(conditions, number))
         add_condition(conditions, number, READS_SIZE, true);
     const bool compares = node->kind == NODE_Compare && !has_none(node) &&

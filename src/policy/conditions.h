@@ -78,6 +78,9 @@ const Node *condition_number(const Conditions *conditions, const Node *node);
 const Node *arguments_forward(const Program *program, bool original);
 /* The candidate's names of the arguments that the original calls so. */
 Texts arguments_like(Arena *arena, const Program *candidate, const Program *original, const Texts *names);
+/* What Python counts by sizes and by a number that doesn't stand there, to be tried as a size: range(n - k),
+ * range(n)[k:], [0] * (n - k), and sizes as text or bits. NULL: nothing. */
+const Node *condition_count(const Conditions *conditions, const Node *node);
 /* Fills what variables and functions read, over all files. */
 void conditions_follow(Conditions *conditions, const Program *program);
 

@@ -416,6 +416,8 @@ static void unify_all(StepState *step, Recordings *recordings) {
         step_drop_proof(step, against);
     const SizePlan *plan = &recordings->inputs->plan;
     unify_other_calls(step, recordings, plan);
+    if (proof->proved)
+        step_narrow_by_cuts(step, plan, &recordings->original.trace, &recordings->candidate.trace);
     if (plan->numbers_left_out > 0)
         step_narrow(step, "soundness 12",
                     arena_printf(step->arena, "%zu of the refactored's own numbers were not tried as sizes",

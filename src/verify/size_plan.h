@@ -57,6 +57,11 @@ SizePlan size_plan(const StepState *step, const json_t *sample);
 void size_plan_given(Arena *arena, const json_t *sample, SizePlan *plan);
 void size_plan_close(SizePlan *plan);
 
+/* Of what is proved: says where the candidate cuts a tensor at a bound beyond the sample's sizes that is not
+ * among the planned ones, and that the original doesn't name. */
+void step_narrow_by_cuts(StepState *step, const SizePlan *plan, const Trace *original,
+                         const Trace *candidate);
+
 typedef bool (*SizeAccepted)(const char *name, const void *context);
 bool size_call_is_needless(const SizeCall *call, SizeAccepted accepted, const void *context);
 
