@@ -48,7 +48,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     tensors = TensorReader(files.get("inputs"), device).tensors(work["tensors"])
     if work.get("float64"):
         widen(model)
-        tensors = [widened(tensor, work["bounds"]) for tensor in tensors]
+        tensors = [widened(tensor, work.get("bounds", ())) for tensor in tensors]
         torch.set_default_dtype(torch.float64)
     ends = gradients.Inputs(tensors) if work.get("gradients") else None
     tensors = ends.given if ends is not None else tensors
