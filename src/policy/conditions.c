@@ -151,15 +151,40 @@ static bool compares_tensors(const Conditions *conditions, const Node *compare) 
     return tensor;
 }
 
-/* A display, by itself or behind a name, or something that construction has made. */
-static bool is_table(const Conditions *conditions, const Node *node) {
-    if (node == NULL || condition_is_display(node) || condition_of_self(conditions, node))
+bool condition_is_table(const Conditions *conditions, const Node *node) {
+    if (node == NULL || node->kind == NODE_Constant || condition_is_display(node) ||
+        condition_of_self(conditions, node))
         return node != NULL;
+    if (node->kind == NODE_BinOp)
+        return condition_is_table(conditions, node_child(node, FIELD_left)) ||
+               condition_is_table(conditions, node_child(node, FIELD_right));
     const Variable *variable = node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
-    for (size_t i = 0; variable != NULL && i < variable->count; i++)
-        if (variable->items[i].value != NULL && condition_is_display(variable->items[i].value))
+    for (size_t i = 0; variable != NULL && i < variable->count; i++) {
+        const Node *value = variable->items[i].value;
+        if (value != NULL && value->kind != NODE_Name && value->kind != NODE_BinOp &&
+            condition_is_table(conditions, value))
             return true;
+    }
     return false;
+}
+
+const char *condition_comparison(const Conditions *conditions, const Node *node) {
+    static const struct {
+        const char *path, *word;
+    } functions[] = {{"operator.lt", "order"},     {"operator.le", "order"},
+                     {"operator.gt", "order"},     {"operator.ge", "order"},
+                     {"operator.eq", "equality"},  {"operator.ne", "equality"},
+                     {"operator.is_", "equality"}, {"operator.is_not", "equality"}};
+    const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
+    const Things called = func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
+    const Field *args = node_list(node, FIELD_args);
+    for (size_t i = 0; func != NULL && i < args->count; i++)
+        if (args->items[i] != NULL && condition_is_tensor(conditions, args->items[i]))
+            return NULL;
+    for (size_t i = 0; i < COUNT_OF(functions); i++)
+        if (things_find(&called, THING_LIBRARY, functions[i].path) != NULL)
+            return functions[i].word;
+    return NULL;
 }
 
 unsigned condition_chosen_by(const Conditions *conditions, const Node *node) {
@@ -172,13 +197,13 @@ unsigned condition_chosen_by(const Conditions *conditions, const Node *node) {
         return subject == NULL ? 0 : condition_reads(conditions, subject);
     if (node->kind == NODE_Subscript)
         return slice != NULL && slice->kind != NODE_Slice && slice->kind != NODE_Tuple &&
-                       is_table(conditions, node_child(node, FIELD_value))
+                       condition_is_table(conditions, node_child(node, FIELD_value))
                    ? condition_reads(conditions, slice)
                    : 0;
     if (node->kind != NODE_Call || func == NULL)
         return 0;
     const Things called = names_of(conditions->names, conditions->file, func);
-    bool chooses = false;
+    bool chooses = condition_comparison(conditions, node) != NULL;
     for (size_t i = 0; i < COUNT_OF(builtins); i++)
         chooses = chooses || things_find(&called, THING_BUILTIN, builtins[i]) != NULL;
     for (size_t i = 0; func->kind == NODE_Attribute && i < COUNT_OF(lookups); i++)

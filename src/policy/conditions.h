@@ -56,6 +56,9 @@ unsigned condition_question_of_torch(const char *path);
 bool condition_of_self(const Conditions *conditions, const Node *expression);
 /* [a, b], of which an index chooses one. */
 bool condition_is_display(const Node *node);
+/* Of a length of its own, from which an index chooses: what construction keeps, [a, b] + c, "abc", by itself
+ * or behind a name. */
+bool condition_is_table(const Conditions *conditions, const Node *node);
 /* Evidently a tensor: a comparison of it is no test. */
 bool condition_is_tensor(const Conditions *conditions, const Node *expression);
 /* What stands in an exponent, in abs and in math's functions that leave most sizes alone: 0 ** abs(n - 30) is
@@ -63,6 +66,9 @@ bool condition_is_tensor(const Conditions *conditions, const Node *expression);
 bool condition_bends(const Conditions *conditions, const Node *node);
 /* x * torch.cuda.is_available(), x[:torch.cuda.device_count()]: READS_SURROUNDINGS or 0. */
 unsigned condition_meets_surroundings(const Conditions *conditions, const Node *node);
+/* operator.lt(a, b): what that is called where it is written as an operator, "order" or "equality"; or NULL.
+ */
+const char *condition_comparison(const Conditions *conditions, const Node *node);
 /* What chooses among others: min(T, n), [a, b][T == n], {30: a}.get(T, b), match T; what that reads. Not
  * self.mask[:T, :T]. */
 unsigned condition_chosen_by(const Conditions *conditions, const Node *node);

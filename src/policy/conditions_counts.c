@@ -228,24 +228,6 @@ static bool call_counts(const Conditions *conditions, const Node *call) {
     return hidden || (rows && args->count == 2 && calls_builtin(conditions, call, next, 1));
 }
 
-/* Of a length of its own: what construction keeps, [a, b] + c, "abc", by itself or behind a name. */
-static bool is_table(const Conditions *conditions, const Node *node) {
-    if (node == NULL || node->kind == NODE_Constant || condition_is_display(node) ||
-        condition_of_self(conditions, node))
-        return node != NULL;
-    if (node->kind == NODE_BinOp)
-        return is_table(conditions, node_child(node, FIELD_left)) ||
-               is_table(conditions, node_child(node, FIELD_right));
-    const Variable *variable = node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
-    for (size_t i = 0; variable != NULL && i < variable->count; i++) {
-        const Node *value = variable->items[i].value;
-        if (value != NULL && value->kind != NODE_Name && value->kind != NODE_BinOp &&
-            is_table(conditions, value))
-            return true;
-    }
-    return false;
-}
-
 /* Is it clear from the source how long it is at each size? Not what a table of construction's is that is cut
  * at a size, nor what others make of sizes. */
 static bool has_clear_length(const Conditions *conditions, const Node *node, unsigned *left) {
@@ -259,7 +241,7 @@ static bool has_clear_length(const Conditions *conditions, const Node *node, uns
     const Node *slice = node->kind == NODE_Subscript ? node_child(node, FIELD_slice) : NULL;
     for (size_t i = 0; slice != NULL && slice->kind == NODE_Slice && i < COUNT_OF(bounds); i++)
         if (node_child(slice, bounds[i]) != NULL && has_sizes(conditions, node_child(slice, bounds[i])))
-            return !is_table(conditions, node_child(node, FIELD_value));
+            return !condition_is_table(conditions, node_child(node, FIELD_value));
     if (slice != NULL && slice->kind == NODE_Slice)
         return has_clear_length(conditions, node_child(node, FIELD_value), left);
     if (!has_sizes(conditions, node) || condition_is_display(node) || is_size(conditions, node, left))

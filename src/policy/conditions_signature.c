@@ -136,9 +136,13 @@ static bool add_words(const Node *node, void *context) {
     Words *words = context;
     const Node *value = node_child(node, FIELD_value), *func = node_child(node, FIELD_func);
     const char *word = operator_word(node->kind);
-    const char *path = library_path(words->conditions, node);
+    const bool compares = node->parent != NULL && node == node_child(node->parent, FIELD_func) &&
+                          condition_comparison(words->conditions, node->parent) != NULL;
+    const char *path = compares ? NULL : library_path(words->conditions, node);
     bool below = path == NULL;
-    if (path != NULL) {
+    if (compares) {
+        below = false; /* the call says it */
+    } else if (path != NULL) {
         word = library_word(path);
     } else if (node->kind == NODE_Constant) {
         word = node->text;
@@ -152,7 +156,9 @@ static bool add_words(const Node *node, void *context) {
         word = below && condition_question(node_text(node, FIELD_attr)) == 0 ? node_text(node, FIELD_attr)
                                                                              : NULL;
     } else if (node->kind == NODE_Call) {
-        word = condition_chosen_by(words->conditions, node) != 0 ? "choice" : NULL;
+        word = condition_comparison(words->conditions, node);
+        if (word == NULL && condition_chosen_by(words->conditions, node) != 0)
+            word = "choice";
         if (func != NULL)
             add_helpers(words, func);
         below = func == NULL || func->kind != NODE_Attribute ||

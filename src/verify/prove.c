@@ -418,19 +418,7 @@ static void unify_all(StepState *step, Recordings *recordings) {
     unify_other_calls(step, recordings, plan);
     if (proof->proved)
         step_narrow_by_cuts(step, plan, &recordings->original.trace, &recordings->candidate.trace);
-    if (plan->numbers_left_out > 0)
-        step_narrow(step, "soundness 12",
-                    arena_printf(step->arena, "%zu of the refactored's own numbers were not tried as sizes",
-                                 plan->numbers_left_out));
-    if (plan->sizes_left_out > 0)
-        step_narrow(step, "soundness 11",
-                    arena_printf(step->arena,
-                                 "%zu other sizes of the inputs were not tried: they are many, or very large",
-                                 plan->sizes_left_out));
-    if (plan->given_left_out > 0)
-        step_narrow(step, "soundness 11",
-                    arena_printf(step->arena, "%zu other values of what forward is given were not tried",
-                                 plan->given_left_out));
+    size_plan_tell_left_out(step, plan);
 }
 
 static bool is_whole(const Section *section) {

@@ -363,6 +363,21 @@ SizePlan size_plan(const StepState *step, const json_t *sample) {
     return planner.plan;
 }
 
+void size_plan_tell_left_out(StepState *step, const SizePlan *plan) {
+    const struct {
+        size_t count;
+        const char *rule, *what;
+    } left_out[] = {
+        {plan->numbers_left_out, "soundness 12", "of the refactored's own numbers are not tried as sizes"},
+        {plan->sizes_left_out, "soundness 11",
+         "other sizes of the inputs are not tried: they are many, or very large"},
+        {plan->given_left_out, "soundness 11", "other values of what forward is given are not tried"}};
+    for (size_t i = 0; i < COUNT_OF(left_out); i++)
+        if (left_out[i].count > 0)
+            step_narrow(step, left_out[i].rule,
+                        arena_printf(step->arena, "%zu %s", left_out[i].count, left_out[i].what));
+}
+
 void size_plan_close(SizePlan *plan) {
     for (size_t i = 0; i < plan->count; i++) {
         json_decref(plan->items[i].sample);

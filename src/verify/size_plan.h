@@ -55,6 +55,8 @@ typedef struct SizePlan {
 SizePlan size_plan(const StepState *step, const json_t *sample);
 /* size_given.c: adds these last. */
 void size_plan_given(Arena *arena, const json_t *sample, SizePlan *plan);
+/* Narrows the claim by what is not in the plan. */
+void size_plan_tell_left_out(StepState *step, const SizePlan *plan);
 void size_plan_close(SizePlan *plan);
 
 /* Of what is proved: says where the candidate cuts a tensor at a bound beyond the sample's sizes that is not

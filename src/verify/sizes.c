@@ -164,19 +164,7 @@ static void tell_left_out(const SizeTrials *sizes) {
                         arena_printf(step->arena, "%s is not tried: a run would take long, or much memory",
                                      call->name));
     }
-    if (sizes->plan.numbers_left_out > 0)
-        step_narrow(step, "soundness 12",
-                    arena_printf(step->arena, "%zu of the refactored's own numbers are not tried as sizes",
-                                 sizes->plan.numbers_left_out));
-    if (sizes->plan.sizes_left_out > 0)
-        step_narrow(step, "soundness 11",
-                    arena_printf(step->arena,
-                                 "%zu other sizes of the inputs are not tried: they are many, or very large",
-                                 sizes->plan.sizes_left_out));
-    if (sizes->plan.given_left_out > 0)
-        step_narrow(step, "soundness 11",
-                    arena_printf(step->arena, "%zu other values of what forward is given are not tried",
-                                 sizes->plan.given_left_out));
+    size_plan_tell_left_out(step, &sizes->plan);
 }
 
 /* What is only tested holds for the sizes at which both sides ran and agreed. */
