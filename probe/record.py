@@ -89,7 +89,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     model = loaded.model
     progress.stage = "weights"
     if not work["symbolic"]:
-        place_weights(model, work, files)
+        place_weights(model, work, files, tracer)
     if work["symbolic"] and work["describe"]:
         for entry in state.entries(model):  # made of torch.empty, and filled
             if entry.kind == "buffer" and entry.tensor.device.type == "meta":

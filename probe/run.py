@@ -43,7 +43,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
     loaded.construct(traced(tracer, 0))
     model, device = loaded.model, work["device"]
     progress.stage = "weights"
-    place_weights(model, work, files)
+    place_weights(model, work, files, tracer)
     progress.stage = "inputs"
     tensors = TensorReader(files.get("inputs"), device).tensors(work["tensors"])
     if work.get("float64"):
@@ -126,9 +126,14 @@ def another(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], name: s
     return {**written(outputs, watch, files[name], True), "forward_seconds": seconds}
 
 
-def place_weights(model: torch.nn.Module, work: Dict[str, Any], files: Dict[str, int]) -> None:
+def place_weights(model: torch.nn.Module, work: Dict[str, Any], files: Dict[str, int], tracer: Optional[Tracer] = None) -> None:
     if work["device"] != "cpu":
+        before = state.entries(model)
         model.to(work["device"])
+        if tracer is not None:
+            for old, new in zip(before, state.entries(model)):
+                if new.tensor is not old.tensor:  # buffers become other objects
+                    tracer.tensors.moved(old.tensor, new.tensor)
     state.place_weights(model, {row["key"]: row["tensor"] for row in work["weights"]}, files.get("weights"), work["device"])
 
 

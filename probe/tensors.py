@@ -72,6 +72,16 @@ class Tensors:
         entry = self.known[id(tensor)] = (weakref.ref(tensor), number, {"T": number}, row)
         return entry
 
+    def moved(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """`new` is what `old` has become on another device: in the trace the same tensor in the same memory."""
+        entry = self.known.get(id(old))
+        if entry is None or entry[0]() is not old or new.layout is not torch.strided:
+            return
+        self.known[id(new)] = (weakref.ref(new), *entry[1:])
+        storage = self.storage_of(new)
+        if storage._cdata not in self.storages:
+            self.storages[storage._weak_ref()] = entry[3][0]
+
     def refresh(self, tensor: torch.Tensor, origin: List[Any]) -> None:
         """The object may have got another shape or memory: then it counts as another tensor."""
         if self.entry(tensor)[3][:6] != self.row(tensor, origin)[:6]:

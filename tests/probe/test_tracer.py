@@ -15,6 +15,8 @@ import torch
 from trace_replay import replay
 from trace_support import Program, Skip, Traced, Tracer, check, run_all, same
 
+from probe.tensors import Tensors  # noqa: E402  trace_support says where it is
+
 warnings.simplefilter("ignore")
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
 
@@ -233,6 +235,18 @@ def test_state_has_all_its_keys():
     assert traced.origin(mask) == ["buffer", "mask"]
     made = [call for call in traced.made if call["o"] == mask]
     assert [call["f"] for call in made] == ["torch.tril"]
+
+
+def test_a_tensor_that_moves_to_another_device_stays_the_same():
+    tensors = Tensors()
+    made, unknown = torch.ones(3), torch.ones(3)
+    row = tensors.add(made, ["call", 0])[3]
+    moved, other = made.clone(), unknown.clone()
+    tensors.moved(made, moved)
+    tensors.moved(unknown, other)
+    assert tensors.find(moved) == tensors.find(made) == 0 and tensors.find(other) is None
+    assert tensors.row(moved[1:], ["call", 1])[0] == row[0], "a view of what was moved is in another memory"
+    tensors.close()
 
 
 def test_a_placed_buffer_has_a_new_number():

@@ -166,7 +166,8 @@ def known_buffers(program: Program, rng: random.Random) -> bool:
 def inplace(program: Program, rng: random.Random) -> bool:
     changed = False
     for number, node in program.nodes.items():
-        if rng.random() < 0.6 and (node.inplace or node.op in INPLACE and may_be_inplace(program, number)):
+        if rng.random() < 0.6 and (node.inplace or node.op in INPLACE and may_be_inplace(program, number)) \
+                and not decides_a_kernel(program, number):  # the layout is the first operand's in place
             node.inplace = not node.inplace
             changed = True
     return changed
