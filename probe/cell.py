@@ -39,7 +39,7 @@ def prepare(with_torch: bool) -> None:
         patches.forget_lookups()
 
 
-def live(connection: socket.socket, log: int) -> None:
+def live(connection: socket.socket, log: int, namespaces: sandbox.Namespaces) -> None:
     """The whole life of a cell. Does not return."""
     progress = failure.Progress()
     try:
@@ -48,7 +48,7 @@ def live(connection: socket.socket, log: int) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
-        answer = work(connection, progress)
+        answer = work(connection, namespaces, progress)
     except BaseException as cause:
         answer = {"failed": failure.report(cause, progress)}
     try:
@@ -62,14 +62,14 @@ def live(connection: socket.socket, log: int) -> None:
         os._exit(0)
 
 
-def work(connection: socket.socket, progress: failure.Progress) -> Dict[str, Any]:
+def work(connection: socket.socket, namespaces: sandbox.Namespaces, progress: failure.Progress) -> Dict[str, Any]:
     received = wire.receive(connection)
     if received is None:
         os._exit(0)
     job, descriptors = received
     files = dict(zip(job["fds"], descriptors))
     task = job["work"]
-    layers = sandbox.apply(job["sandbox"], files.get("seccomp"))
+    layers = sandbox.apply(job["sandbox"], files.get("seccomp"), namespaces)
     if "torch" in sys.modules:  # after the sandbox: a process with threads can't enter namespaces
         sys.modules["torch"].set_num_threads(job["threads"])
     wire.send(connection, {"ready": {"layers": layers}})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _signal as signal  # its door takes milliseconds to load and adds nothing for us
 import ctypes
+import errno
 import os
 import resource
 
@@ -72,13 +73,13 @@ def use_small_pages() -> None:
     LIBC.prctl(PR_SET_THP_DISABLE, ctypes.c_ulong(1), zero, zero, zero)
 
 
-def apply(settings: Dict[str, Any], seccomp: Optional[int]) -> Dict[str, str]:
+def apply(settings: Dict[str, Any], seccomp: Optional[int], namespaces: Namespaces) -> Dict[str, str]:
     """Applies what `settings` (docs/protocol.md, "sandbox") asks for. seccomp is the last: it forbids the rest."""
     layers = {}
     parent = os.getppid()
     in_use = address_space()  # /proc can't be read later
     if settings.get("namespaces"):
-        layers["namespaces"] = attempt(enter_namespaces)
+        layers["namespaces"] = attempt(namespaces.enter)
     die_with_parent(parent)  # forgotten by the kernel when credentials change
     prctl(PR_SET_NO_NEW_PRIVS, 1, ctypes.c_ulong(0), "prctl(NO_NEW_PRIVS)")
     if settings.get("landlock") is not None:
@@ -96,15 +97,61 @@ def attempt(layer: Any, *arguments: Any) -> str:
         return "refused: %s" % (cause.strerror if isinstance(cause, OSError) and cause.strerror else cause)
 
 
-def enter_namespaces() -> str:
+class Namespaces:
+    """A user's, a network's and an IPC namespace, which the zygote makes once and its cells enter: to make them takes as
+    long as all the rest of the sandbox, and the kernel takes as long again to undo a network."""
+
+    def __init__(self) -> None:
+        self.descriptors: List[int] = []
+        self.refused: Optional[OSError] = None
+        report, told = os.pipe()
+        child = os.fork()
+        if child == 0:
+            self.make_in_child(report, told)
+        os.close(told)
+        try:
+            code = int(os.read(report, 16) or errno.ECHILD)
+            if code != 0:
+                raise OSError(code, os.strerror(code))
+            self.descriptors = [os.open("/proc/%d/ns/%s" % (child, name), os.O_RDONLY | os.O_CLOEXEC)
+                                for name in ("user", "net", "ipc")]
+        except OSError as cause:
+            self.refused = cause
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(report)
+
+    @staticmethod
+    def make_in_child(report: int, told: int) -> None:
+        """Tells 0 or errno, and waits to be killed."""
+        code = 0
+        try:
+            os.close(report)
+            die_with_parent(os.getppid())
+            make_namespaces()
+        except OSError as cause:
+            code = cause.errno or errno.EPERM
+        os.write(told, b"%d" % code)
+        while True:
+            signal.pause()
+
+    def enter(self) -> str:
+        if self.refused is not None:
+            raise self.refused
+        for descriptor in self.descriptors:
+            checked(LIBC.setns(descriptor, 0), "setns")
+            os.close(descriptor)
+        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+        checked(LIBC.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+        return "on"
+
+
+def make_namespaces() -> None:
     """No network, no one else's IPC. Ids are mapped to themselves, so that files stay as readable as they were."""
     user, group = os.geteuid(), os.getegid()
     checked(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC), "unshare")
     for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (user, user)), ("gid_map", "%d %d 1" % (group, group))):
         write_file("/proc/self/" + name, text.encode())
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    checked(LIBC.capset(header, (ctypes.c_uint32 * 6)()), "capset")
-    return "on"
 
 
 def write_file(path: str, content: bytes) -> None:

@@ -28,6 +28,7 @@ def main(descriptor: int, with_torch: bool) -> None:
     sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]
     sys.argv[:] = [""]
     warnings.simplefilter("ignore")
+    namespaces = sandbox.Namespaces()  # before torch: this forks
     started = time.monotonic()
     torch_error = import_torch() if with_torch else None
     seconds = time.monotonic() - started
@@ -39,7 +40,7 @@ def main(descriptor: int, with_torch: bool) -> None:
     born = serve(connection)
     if born is not None:
         connection.close()
-        cell.live(*born)
+        cell.live(*born, namespaces)
 
 
 def forget_probe() -> None:

@@ -43,35 +43,33 @@ def sample(options: argparse.Namespace, number: int) -> Dict[str, Any]:
     if options.family == "honest":
         original = draw_program(rng)
         candidate, kinds = rewrite(original, rng)
+        recording = recorded(candidate, "candidate", options)
         row: Dict[str, Any] = {"id": name, "family": "honest", "kind": kinds, "nodes": [], "also": [], "needs_map": False}
     else:
-        original, mutated = draw_mutated(rng, options)
+        original, mutated, recording = draw_mutated(rng, options)
         candidate, kinds = mutated.program, []
         if options.disguise and mutated.name != "overwritten":  # reordering that would be another change
             candidate, kinds = disguised(candidate, rng)
+            recording = recorded(candidate, "candidate", options)
         row = {"id": name, "family": "mutated", "kind": mutated.name, "disguise": kinds, "nodes": mutated.nodes,
                "also": mutated.also, "needs_map": mutated.needs_map}
     row["map"] = binding_map(original, candidate)
     row.update(recorded(original, "original", options))
-    row.update(recorded(candidate, "candidate", options))
+    row.update(recording)
     return row
 
 
-def draw_mutated(rng: random.Random, options: argparse.Namespace) -> Tuple[Program, Mutated]:
+def draw_mutated(rng: random.Random, options: argparse.Namespace) -> Tuple[Program, Mutated, Dict[str, Any]]:
+    """With what the mutated one records: kernels may accept other shapes than what computes on shapes alone."""
     while True:
         original = draw_program(rng)
         mutated: Optional[Mutated] = mutate(original, rng)
-        if mutated is not None and can_be_recorded(mutated.program, options):
-            return original, mutated
-
-
-def can_be_recorded(program: Program, options: argparse.Namespace) -> bool:
-    """Kernels may accept other shapes than what computes on shapes alone."""
-    try:
-        recorded(program, "candidate", options)
-    except RuntimeError:
-        return False
-    return True
+        if mutated is None:
+            continue
+        try:
+            return original, mutated, recorded(mutated.program, "candidate", options)
+        except RuntimeError:
+            continue
 
 
 def disguised(program: Program, rng: random.Random) -> Tuple[Program, List[str]]:
