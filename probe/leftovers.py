@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import collections
 from typing import Any, Dict, Iterator, List, Tuple
 
 import torch
 
+from .likeness import PLAIN, Likeness, namespaces
+from .registry import FileRegistry
 from .state import OWN
 
 REGISTERED = ("_parameters", "_buffers", "_modules")
-DEEPEST, MOST_ITEMS = 8, 10_000
-PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
+DEEPEST = 8
 
 
 def switches(model: torch.nn.Module) -> Dict[str, Any]:
@@ -28,9 +28,30 @@ def switches(model: torch.nn.Module) -> Dict[str, Any]:
     return found
 
 
-def attributes(model: torch.nn.Module) -> Dict[str, Any]:
+def attributes(model: torch.nn.Module, registry: FileRegistry) -> Dict[str, Any]:
     """What modules keep otherwise, but for the numbers in tensors."""
-    return {name: likeness(value, 0) for name, value in named(model)}
+    leaves = {id(module): module for module in model.modules()}
+    found = {name: likeness(value, registry, leaves) for name, value in named(model)}
+    for path, module in model.named_modules():
+        for name, tensor in list(module._parameters.items()) + list(module._buffers.items()):
+            if tensor is not None and vars(tensor):
+                found[(path + "." if path else "") + name] = likeness(tensor, registry, leaves)
+    return found
+
+
+def globals_of(model: torch.nn.Module, registry: FileRegistry) -> Dict[str, Any]:
+    """What the global names of the program's own files stand for."""
+    leaves = {id(module): module for module in model.modules()}
+    return {"%s of %s" % (name, file): likeness(value, registry, leaves)
+            for file, table in namespaces(model, registry).items() for name, value in table.items()}
+
+
+def likeness(value: Any, registry: FileRegistry, leaves: Dict[int, Any]) -> Any:
+    kind = type(value)
+    if kind in PLAIN:
+        return kind, repr(value) if kind in (float, complex) else value
+    found = Likeness(value, registry, leaves)
+    return found.rows if found.is_whole else object()  # which equals nothing: what wasn't looked at may have changed
 
 
 def named(model: torch.nn.Module) -> Iterator[Tuple[str, Any]]:
@@ -45,45 +66,7 @@ def changed(before: Dict[str, Any], after: Dict[str, Any]) -> List[str]:
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
-def likeness(value: Any, depth: int) -> Any:
-    """Equal for what can't be told apart but by the numbers in its tensors. Runs no code of the value's own class."""
-    kind = type(value)
-    if kind in PLAIN:
-        return kind, repr(value) if kind in (float, complex) else value
-    if isinstance(value, (torch.Tensor, torch.nn.Module, type)) or callable(value):
-        return kind, id(value) if not isinstance(value, torch.Tensor) else None
-    if depth > DEEPEST:
-        return kind
-    if isinstance(value, torch.Generator):
-        return kind, bytes(value.get_state().tolist())
-    if issubclass(kind, dict):
-        pairs = list(dict.items(value))
-        return kind, len(pairs), tuple((likeness(key, depth + 1), likeness(item, depth + 1)) for key, item in pairs[:MOST_ITEMS])
-    for base in (list, tuple, collections.deque):
-        if issubclass(kind, base):
-            items = list(base.__iter__(value))  # type: ignore[attr-defined]
-            return kind, len(items), tuple(likeness(item, depth + 1) for item in items[:MOST_ITEMS])
-    for base in (set, frozenset):
-        if issubclass(kind, base):
-            items = list(base.__iter__(value))  # type: ignore[attr-defined]
-            return kind, len(items), tuple(sorted(repr(likeness(item, depth + 1)) for item in items[:MOST_ITEMS]))
-    if kind.__module__ in ("builtins", "itertools", "_random", "random") and kind.__reduce_ex__ is object.__reduce_ex__:
-        return kind, reduced(value, depth)
-    return kind, likeness(vars(value), depth + 1) if hasattr(value, "__dict__") else id(value)
-
-
-def reduced(value: Any, depth: int) -> Any:
-    """How far an iterator is."""
-    frame = getattr(value, "gi_frame", None)
-    if frame is not None:
-        return frame.f_lasti, likeness(dict(frame.f_locals), depth + 1)
-    try:
-        return likeness(value.__reduce__(), depth + 1)
-    except TypeError:
-        return id(value)
-
-
-def layout(value: Any, depth: int = 0) -> Any:
+def layout(value: Any, registry: FileRegistry, depth: int = 0) -> Any:
     """Of an argument of forward: which tensors it has where, and how these are laid out."""
     if isinstance(value, torch.Tensor):
         try:
@@ -91,33 +74,33 @@ def layout(value: Any, depth: int = 0) -> Any:
         except RuntimeError:  # sparse: no strides
             return id(value), value.shape
     if depth < DEEPEST and isinstance(value, dict):
-        return tuple((likeness(key, depth), layout(item, depth + 1)) for key, item in dict.items(value))
+        return tuple((likeness(key, registry, {}), layout(item, registry, depth + 1)) for key, item in dict.items(value))
     if depth < DEEPEST and isinstance(value, (list, tuple)):
-        return tuple(layout(item, depth + 1) for item in value)
-    return likeness(value, depth)
+        return tuple(layout(item, registry, depth + 1) for item in value)
+    return likeness(value, registry, {})
 
 
 class Leftovers:
     """Of all calls of forward that are recorded in one process."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
-        self.model = model
-        self.attributes: Any = None  # after the last call
+    def __init__(self, model: torch.nn.Module, registry: FileRegistry) -> None:
+        self.model, self.registry = model, registry
+        self.attributes: Any = None  # after the last call, and global names
 
     def begin(self, arguments: List[Any], keywords: Dict[str, Any]) -> None:
         self.arguments = [("args[%d]" % index, value) for index, value in enumerate(arguments)] + list(keywords.items())
-        self.layouts = [layout(value) for _, value in self.arguments]
+        self.layouts = [layout(value, self.registry) for _, value in self.arguments]
         self.switches = switches(self.model)
 
     def changed(self, again: bool) -> List[str]:
         """The names of what is left otherwise; `again`: at the sizes of the first, so that what hangs on sizes was kept."""
         found = changed(self.switches, switches(self.model))
         if again or self.attributes is None:
-            now = attributes(self.model)
+            now = dict(attributes(self.model, self.registry), **globals_of(self.model, self.registry))
             found += changed(self.attributes, now) if again and self.attributes is not None else []
             self.attributes = now
         return found
 
     def given(self) -> List[Tuple[str, Any]]:
         """The arguments that are not what they were, as they are now."""
-        return [pair for pair, was in zip(self.arguments, self.layouts) if layout(pair[1]) != was]
+        return [pair for pair, was in zip(self.arguments, self.layouts) if layout(pair[1], self.registry) != was]

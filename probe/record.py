@@ -103,7 +103,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
     sections: List[Dict[str, Any]] = []
     trace: Optional[Dict[str, Any]] = None
     lengths = Lengths(work["trials"][0])
-    leftovers = Leftovers(model)
+    leftovers = Leftovers(model, registry)
     forward = forward_arguments(model)
     for trial in work["trials"]:
         if is_needless(trial, sections):

@@ -60,7 +60,7 @@ def run(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> Dict
         loaded.seed(work["seed"])
         with torch.no_grad(), slow_path(model):
             model(*values.decode(work["args"], others), **values.decode(work["kwargs"], others))
-    watch = ChangeWatch(model, arguments, keywords)
+    watch = ChangeWatch(loaded, arguments, keywords)
     if tracer is not None:
         name_ends(tracer, model, watch, {row["key"] for row in work["weights"]})
         tracer.keeper = keeper
@@ -115,7 +115,7 @@ def another(loaded: Loaded, work: Dict[str, Any], files: Dict[str, int], name: s
     tensors = TensorReader(files.get("inputs"), work["device"]).tensors(work["tensors"])
     arguments, keywords = values.decode(work["args"], tensors), values.decode(work["kwargs"], tensors)
     model.train(work["mode"] == "train")
-    watch = ChangeWatch(model, arguments, keywords)
+    watch = ChangeWatch(loaded, arguments, keywords)
     loaded.seed(work["seed"])
     loaded.progress.stage = "forward"
     started = time.monotonic()
@@ -195,7 +195,8 @@ def widen(model: torch.nn.Module) -> None:
 class ChangeWatch:
     """Remembers inputs and state before forward, and tells which of them it wrote."""
 
-    def __init__(self, model: torch.nn.Module, arguments: List[Any], keywords: Dict[str, Any]) -> None:
+    def __init__(self, loaded: Loaded, arguments: List[Any], keywords: Dict[str, Any]) -> None:
+        model = loaded.model
         names = argument_names(arguments, keywords, forward_arguments(model))
         given = list(arguments) + list(keywords.values())
         self.inputs = [Snapshot(path, tensor, True) for name, value in zip(names, given)
@@ -203,9 +204,9 @@ class ChangeWatch:
         self.state = [Snapshot(entry.key, entry.tensor, entry.tensor.numel() * entry.tensor.element_size() <= LARGEST_COMPARED)
                       for entry in state.entries(model)]
         self.names, self.given = names, given
-        self.model = model
+        self.model, self.registry = model, loaded.registry
         self.attributes = [snapshot_of(kept) for kept in state.attributes(model)]  # alive, so that their ids stay theirs
-        self.likeness = leftovers.attributes(model)
+        self.likeness = leftovers.attributes(model, loaded.registry)
 
     def kept(self) -> List[Tuple[str, torch.Tensor]]:
         """Tensors in plain attributes that were not there before."""
@@ -227,7 +228,7 @@ class ChangeWatch:
 
     def left_in_attributes(self, number: values.Encoder) -> List[Any]:
         """The attributes that are not what they were, or whose tensors are not, as they are now."""
-        now = leftovers.attributes(self.model)
+        now = leftovers.attributes(self.model, self.registry)
         names = {name for name in now if self.likeness.get(name) != now[name]}
         same = {id(snapshot.tensor) for snapshot in self.attributes if not snapshot.changed()}
         names.update(holder(kept) for kept in state.attributes(self.model) if id(kept.tensor) not in same)
