@@ -77,6 +77,8 @@ class Likeness:
         parts = self.parts(value, kind)
         if issubclass(kind, dict):
             parts += (self.pairs(value),)
+        if issubclass(kind, collections.OrderedDict):  # whose order is none of dict's
+            parts += (self.several(list(collections.OrderedDict.__iter__(value))),)
         for base in IN_ORDER:
             if issubclass(kind, base):
                 parts += (len(value) if kind is base else 0, self.several(list(base.__iter__(value))))  # type: ignore[attr-defined]
