@@ -18,6 +18,8 @@ static const struct Question {
     {"numel", READS_SIZE},
     {"nelement", READS_SIZE},
     {"stride", READS_SIZE},
+    {"dense_dim", READS_SIZE},
+    {"sparse_dim", READS_SIZE},
     {"storage_offset", READS_SIZE},
     {"dtype", READS_TYPE},
     {"itemsize", READS_TYPE},
@@ -253,13 +255,25 @@ static bool keeps_numbers(const Thing *called) {
     return keeps;
 }
 
+/* x.type() is text, as torch.Tensor.type(x) is; x.type(dtype) is a tensor. */
+static unsigned reads_of_type_name(const Node *call) {
+    const Node *func = node_child(call, FIELD_func), *object = node_child(func, FIELD_value);
+    if (func->kind != NODE_Attribute || !text_equal(node_text(func, FIELD_attr), "type") || object == NULL)
+        return 0;
+    const size_t own =
+        object->kind == NODE_Attribute && text_equal(node_text(object, FIELD_attr), "Tensor") ? 1 : 0;
+    return node_list(call, FIELD_args)->count == own && node_list(call, FIELD_keywords)->count == 0
+               ? READS_TYPE | READS_DEVICE
+               : 0;
+}
+
 static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
     const Node *func = node_child(call, FIELD_func);
     if (func == NULL)
         return 0;
     const char *last = node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id);
     const Things called = names_of(conditions->names, conditions->file, func);
-    unsigned reads = 0;
+    unsigned reads = reads_of_type_name(call);
     bool known = false;
     /* x.view(n) gives a tensor, Pair(n) whatever Pair is */
     bool of_numbers =
@@ -361,7 +375,7 @@ static bool is_tensor(const Conditions *conditions, const Node *node, unsigned *
         return all;
     }
     const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
-    if (func == NULL ||
+    if (func == NULL || reads_of_type_name(node) != 0 ||
         condition_question(node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id)) != 0)
         return false;
     const Things called = names_of(conditions->names, conditions->file, func);
