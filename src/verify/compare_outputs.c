@@ -160,6 +160,13 @@ static void compare_sequences(Walk *walk, const char *path, const Value *a, cons
         return;
     }
     note_kind(walk, path, a, b);
+    for (size_t i = 0; a->fields != NULL && b->fields != NULL && i < a->list.count; i++)
+        if (!text_equal(a->fields[i], b->fields[i])) {
+            structure_problem(walk, path,
+                              arena_printf(walk->arena, "item %zu is %s in the original, %s in the refactored", i,
+                                           a->fields[i], b->fields[i]));
+            return;
+        }
     for (size_t i = 0; i < a->list.count; i++) {
         const char *step = a->kind == VALUE_NAMEDTUPLE
                                ? arena_printf(walk->arena, "%s.%s", path, a->fields[i])
