@@ -163,7 +163,8 @@ static void compare_sequences(Walk *walk, const char *path, const Value *a, cons
     for (size_t i = 0; a->fields != NULL && b->fields != NULL && i < a->list.count; i++)
         if (!text_equal(a->fields[i], b->fields[i])) {
             structure_problem(walk, path,
-                              arena_printf(walk->arena, "item %zu is %s in the original, %s in the refactored", i,
+                              arena_printf(walk->arena,
+                                           "item %zu is %s in the original, %s in the refactored", i,
                                            a->fields[i], b->fields[i]));
             return;
         }

@@ -1,5 +1,6 @@
-/* Cuts: bounds beyond the sample's sizes, x[:7000] of 5 rows, and tables that are cut to them, ones(7000)[:5],
- * which change nothing until there are more. What number stands behind one, a run tells and no source need. */
+/* Cuts: bounds beyond the sample's sizes, x[:7000] of 5 rows, and tables that are cut to them,
+ * ones(7000)[:5], which change nothing until there are more. What number stands behind one, a run tells and
+ * no source need. */
 #include "size_plan.h"
 
 #include <stdlib.h>

@@ -38,6 +38,17 @@ const size_t *pair_alike(Arena *arena, const StateDict *original, const Members 
  * name before them, or the whole of a key, is shared too: "3.weight" says nothing about which layer. */
 size_t shared_suffix(const char *a, const char *b);
 
+/* ---- report.c, fused.c ------------------------------------------------------------------------ */
+/* How many words and numbers of one key the other has too, wherever they stand. */
+size_t words_shared(const char *one, const char *other);
+/* Ends a piece of weight_map.json that begins with "{" and has `lines` lines, of which `most` were added. */
+const char *map_fragment_end(Text *text, size_t lines, size_t most);
+/* Lines of weight_map.json that divide each fused weight of one side among those of the other that fit it,
+ * one after the other along one dimension, in the order of the state dict: a start for whoever writes the
+ * map, no more. NULL if none fits. The members are what is left over, each tensor once. */
+const char *map_of_fused(Arena *arena, const StateDict *original, const Members *originals,
+                         const StateDict *candidate, const Members *candidates);
+
 /* Bits that look random, from a seed, a stream (a storage's place) and a position in it: the output function
  * of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014; constants
  * of Vigna's public-domain splitmix64.c), used as a hash, so that any element can be had without those before

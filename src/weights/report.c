@@ -52,8 +52,7 @@ static const char *next_word(const char *at, size_t *length) {
     return at;
 }
 
-/* How many words and numbers of one key the other has too, wherever they stand. */
-static size_t words_shared(const char *one, const char *other) {
+size_t words_shared(const char *one, const char *other) {
     size_t shared = 0, length, its;
     for (const char *word = next_word(one, &length); length > 0; word = next_word(word + length, &length)) {
         const char *like = next_word(other, &its);
@@ -92,9 +91,9 @@ static void add_pairs(Arena *arena, Text *text, const Assignment *assignment, co
     }
 }
 
-static const char *end_of_map(Text *text, size_t lines) {
-    if (lines > MOST_FRAGMENT_LINES)
-        text_printf(text, "\n  ... %zu more lines", lines - MOST_FRAGMENT_LINES);
+const char *map_fragment_end(Text *text, size_t lines, size_t most) {
+    if (lines > most)
+        text_printf(text, "\n  ... %zu more lines", lines - most);
     text_add(text, "\n}");
     return text->data;
 }
@@ -133,7 +132,7 @@ static void report_ambiguities(const Assignment *assignment, const Reading *orig
         if (matters[i])
             add_pairs(arena, &text, assignment, &assignment->ambiguities[i], &lines);
     }
-    const char *map = lines > 0 ? end_of_map(&text, lines) : NULL;
+    const char *map = lines > 0 ? map_fragment_end(&text, lines, MOST_FRAGMENT_LINES) : NULL;
     for (size_t i = 0; i < assignment->ambiguity_count; i++)
         report_ambiguity(assignment, &assignment->ambiguities[i], matters[i], matters[i] ? map : NULL,
                          findings);
@@ -192,8 +191,17 @@ static const char *likely_counterpart(Arena *arena, const Assignment *assignment
                         likely->key, like, swapped ? ": are its dimensions swapped?" : "");
 }
 
+static Members left_over(Arena *arena, const Assignment *assignment, bool of_candidate) {
+    const StateDict *dict = of_candidate ? assignment->candidate : assignment->original;
+    Members left = {0};
+    for (size_t i = 0; i < dict->count; i++)
+        if (dict->items[i].tie == i && is_unmapped(assignment, of_candidate, i))
+            *(size_t *)ARENA_PUSH(arena, &left) = i;
+    return left;
+}
+
 static void report_side(const Assignment *assignment, bool of_candidate, const Reading *reading,
-                        Findings *findings) {
+                        const char *parts, Findings *findings) {
     Arena *arena = findings->arena;
     const StateDict *dict = reading->dict;
     const Rule *rule = &WEIGHTS_RULES[of_candidate ? WEIGHTS_UNMAPPED_REFACTORED : WEIGHTS_UNMAPPED_ORIGINAL];
@@ -218,6 +226,11 @@ static void report_side(const Assignment *assignment, bool of_candidate, const R
                          matters ? "" : ", and no output depends on it",
                          matters && !nowhere ? likely_counterpart(arena, assignment, of_candidate, i) : "");
         finding->where = dict->items[i].key;
+        if (matters && !nowhere && parts != NULL) {
+            finding->instead = "if a weight is fused on one side alone, map its parts in weight_map.json, in "
+                               "the order in which they lie in it";
+            finding->frame = parts;
+        }
     }
     if (violations > MOST_FINDINGS)
         findings_add(findings, rule, SEVERITY_VIOLATION, (Place){0}, "%zu more %s keys %s",
@@ -231,8 +244,12 @@ void weights_report_unmapped(const Assignment *assignment, WeightReader *origina
     const Reading original = {assignment->original, original_reads, original_context};
     const Reading candidate = {assignment->candidate, candidate_reads, candidate_context};
     report_ambiguities(assignment, &original, &candidate, findings);
-    report_side(assignment, false, &original, findings);
-    report_side(assignment, true, &candidate, findings);
+    const Members originals = left_over(findings->arena, assignment, false),
+                  candidates = left_over(findings->arena, assignment, true);
+    const char *parts =
+        map_of_fused(findings->arena, assignment->original, &originals, assignment->candidate, &candidates);
+    report_side(assignment, false, &original, parts, findings);
+    report_side(assignment, true, &candidate, parts, findings);
 }
 
 /* ---- The map as JSON ---------------------------------------------------------------------- */

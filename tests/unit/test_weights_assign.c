@@ -294,6 +294,48 @@ static void test_the_lines_that_are_shown_go_by_words_and_settle_all(void **stat
     }
 }
 
+static void test_the_parts_of_fused_weights_are_shown(void **state) {
+    World *world = *state;
+    static const char *const words[] = {"q", "k", "v"};
+    char key[64];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(key, sizeof key, "layers.%zu.attn.qkv.weight", i);
+        parameter(&world->original, key, "[12, 4]");
+        for (size_t j = 0; j < 3; j++) {
+            snprintf(key, sizeof key, "layers.%zu.attn.%s.weight", i, words[j]);
+            parameter(&world->candidate, key, j == 0 ? "[8, 4]" : "[2, 4]");
+        }
+    }
+    parameter(&world->candidate, "gate_up.weight", "[4, 10]");
+    parameter(&world->original, "gate.weight", "[4, 5]");
+    parameter(&world->original, "up.weight", "[4, 5]");
+    assign(world, NULL);
+    report(world);
+    json_t *lines = json_loads(world->findings->items[0].frame, 0, NULL);
+    assert_int_equal(json_object_size(lines), 4);
+    const json_t *part = json_array_get(json_object_get(lines, "layers.1.attn.qkv.weight"), 2);
+    assert_string_equal(json_string_value(json_object_get(part, "key")), "layers.1.attn.v.weight");
+    assert_int_equal(json_integer_value(json_object_get(part, "start")), 10);
+    assert_int_equal(json_integer_value(json_object_get(part, "stop")), 12);
+    part = json_object_get(lines, "up.weight");
+    assert_string_equal(json_string_value(json_object_get(part, "key")), "gate_up.weight");
+    assert_int_equal(json_integer_value(json_object_get(part, "dim")), 1);
+    assert_int_equal(json_integer_value(json_object_get(part, "start")), 5);
+    json_decref(lines);
+}
+
+static void test_what_is_no_whole_of_the_leftover_parts_is_not_shown(void **state) {
+    World *world = *state;
+    parameter(&world->original, "qkv.weight", "[12, 4]");
+    parameter(&world->candidate, "q.weight", "[4, 4]");
+    parameter(&world->candidate, "k.weight", "[4, 4]");
+    assign(world, NULL);
+    report(world);
+    assert_int_equal(world->findings->count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_null(world->findings->items[i].frame);
+}
+
 static void test_a_map_of_what_is_equal_by_construction_writes_nothing(void **state) {
     World *world = *state;
     const float mask[] = {1, 0, 1, 1}, other[] = {1, 1, 0, 1}, ones[] = {1, 1, 1, 1};
@@ -932,6 +974,8 @@ int main(void) {
         TEST(test_wrapping_by_numbers_alone_is_ambiguous),
         TEST(test_deduplicated_kernels_are_ambiguous),
         TEST(test_the_lines_that_are_shown_go_by_words_and_settle_all),
+        TEST(test_the_parts_of_fused_weights_are_shown),
+        TEST(test_what_is_no_whole_of_the_leftover_parts_is_not_shown),
         TEST(test_a_map_of_what_is_equal_by_construction_writes_nothing),
         TEST(test_numbers_alone_are_no_suffix),
         cmocka_unit_test(test_suffixes_are_those_of_every_pair),
