@@ -28,17 +28,22 @@ static Status run_strength(Trials *trials, const json_t *sample, TrialKind trial
     return status;
 }
 
-/* The strongest that the original accepts. `*all`: it is the strongest that there is. */
+/* The strongest that the original accepts, and those below zero by themselves where it refuses them beside
+ * those past the sample's. `*all`: it is the strongest that there is. */
 static Status run_strongest(Trials *trials, const json_t *sample, size_t only, bool last, bool *all,
                             Error *error) {
     Status status = STATUS_OK;
-    bool accepted = false;
+    bool accepted = false, both = false;
     *all = false;
     for (size_t i = 0; i < COUNT_OF(STRENGTHS) && status == STATUS_OK && !accepted; i++) {
         status = run_strength(trials, sample, TRIAL_WIDER_INTEGERS, STRENGTHS[i], only,
                               last && i + 1 == COUNT_OF(STRENGTHS), &accepted, error);
         *all = accepted && i == 0;
+        both = accepted && STRENGTHS[i] != INPUT_INTEGERS_ABOVE;
     }
+    if (status == STATUS_OK && !both)
+        status = run_strength(trials, sample, TRIAL_WIDER_INTEGERS, INPUT_INTEGERS_BELOW, only, false,
+                              &accepted, error);
     return status;
 }
 

@@ -125,7 +125,7 @@ static bool is_ones(const InputTensor *input, Bounds bounds) {
 
 static bool is_of_integers(InputKind kind) {
     return kind == INPUT_LEFT_OUT_TARGETS || kind == INPUT_INTEGERS_FAR || kind == INPUT_INTEGERS_NEAR ||
-           kind == INPUT_INTEGERS_ABOVE;
+           kind == INPUT_INTEGERS_ABOVE || kind == INPUT_INTEGERS_BELOW;
 }
 
 /* What is asked of integers is mostly asked of small ones (m > 0, m == 1), at zero, and at the ends of what
@@ -154,6 +154,9 @@ static int64_t wider_integer_at(Bounds sample, InputKind kind, uint64_t bits, in
     const int64_t above = sample.high + 1;
     int64_t value = element == 0 ? -1 : element == 1 ? above : wider_integer(sample, kind, bits);
     const int64_t lowest = sample.low < 0 ? sample.low : 0;
+    const int64_t largest = sample.high > -sample.low ? sample.high : -sample.low;
+    if (kind == INPUT_INTEGERS_BELOW)
+        return value > sample.high ? sample.high : value < -largest ? -largest : value;
     return kind == INPUT_INTEGERS_ABOVE && value < lowest ? above : value;
 }
 

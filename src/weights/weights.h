@@ -178,11 +178,12 @@ typedef enum InputKind {
     INPUT_LARGE,      /* 1e3 of the sample */
     INPUT_EQUAL, /* five numbers, zero among them, and what is given besides, each many times: where `>` is
                     not `>=` */
-    /* Integers that index no table, in three strengths, since an original may refuse some; all else is the
+    /* Integers that index no table, in four strengths, since an original may refuse some; all else is the
      * sample's. */
     INPUT_INTEGERS_FAR,    /* of both signs, from just past the sample's to far beyond it */
     INPUT_INTEGERS_NEAR,   /* of both signs, a few past the sample's */
     INPUT_INTEGERS_ABOVE,  /* those of them that are not below zero, or the sample's smallest */
+    INPUT_INTEGERS_BELOW,  /* those of them that are not above the sample's, nor larger without their sign */
     INPUT_LEFT_OUT_TARGETS /* of a loss's targets: the class that it leaves out; all else is the sample's */
 } InputKind;
 

@@ -436,6 +436,9 @@ static void test_integers_of_no_table_go_past_the_samples(void **state) {
     perturb_input(world, view, 0, -1, INPUT_INTEGERS_ABOVE);
     for (int i = 0; i < 400; i++)
         assert_true(other[i] >= 0 && other[i] <= 4);
+    perturb_input(world, view, 0, -1, INPUT_INTEGERS_BELOW);
+    for (int i = 0; i < 400; i++)
+        assert_true(other[i] >= -1 && other[i] <= 1 && (i > 0 || other[i] == -1));
     perturb_input(world, view, 0, 9, INPUT_INTEGERS_FAR); /* a table's: as they are */
     assert_memory_equal(world->file, world->candidate_file, FILE_SIZE);
     TensorView bytes = input_of(world, DTYPE_UINT8, 1, (int64_t[]){2});
