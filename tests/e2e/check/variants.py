@@ -290,6 +290,39 @@ def fusion_with_a_residual(d):
     d.edit("tiny", "return x + self.proj(F.gelu(self.fc(self.norm(x))))", "y = self.norm(x)\n        return y + self.proj(F.gelu(self.fc(y)))")
 
 
+def in_step_3_and_mlp(d, old, new):
+    """What the fusion is by itself, and rewritten."""
+    d.edit(MLP, old, new)
+    d.replace(STEP_3 + "/refactored.py", old, new)
+
+
+def residual_inside_of_norm(d):
+    """The block adds its residual behind the norm."""
+    for stem in ("tiny", BLOCK):
+        d.edit(stem, "return x + self.proj(F.gelu(self.fc(self.norm(x))))", "y = self.norm(x)\n        return y + self.proj(F.gelu(self.fc(y)))")
+
+
+@variant([13], ["at blocks.0.mlp in the recomposed model add joins a value with what linear, gelu, linear computed from it"])
+def fusion_has_a_residual_when_its_parent_says_so(d):
+    residual_inside_of_norm(d)
+    for name, call in ((MLP, "self.proj(F.gelu(self.fc(x)))"), (None, "self.proj(self.act(self.fc(x)))")):
+        old, new = "return " + call, "y = %s\n        for _ in range(self.skip):\n            y = x + y\n        return y" % call
+        d.edit(name, old, new) if name else d.replace(STEP_3 + "/refactored.py", old, new)
+    in_step_3_and_mlp(d, "super().__init__()\n", "super().__init__()\n        self.skip = 0\n")
+    d.replace(STEP_2 + "/refactored.py", "x + self.mlp(", "self.mlp(")
+    d.replace(STEP_2 + "/refactored.py", "MLP(width, inner)\n", "MLP(width, inner)\n        self.mlp.skip = 1\n")
+
+
+@variant([13], ["at blocks.0.mlp in the recomposed model add joins a value with what linear, gelu, linear computed from it"])
+def fusion_is_given_one_value_twice(d):
+    residual_inside_of_norm(d)
+    in_step_3_and_mlp(d, "self, x)", "self, x, rest)")
+    in_step_3_and_mlp(d, "return self.proj(", "return rest + self.proj(")
+    in_step_3_and_mlp(d, "return [torch.randn(2, 4, 8)]", "return [torch.randn(2, 4, 8), torch.randn(2, 4, 8)]")
+    d.replace(STEP_2 + "/refactored.py", "return x + self.mlp(self.norm(x))", "y = self.norm(x)\n        return self.mlp(y, y)")
+    d.tree(lambda tree: (tree["nodes"][MLP]["input_shapes"].update(rest=[2, 4, 8]), tree["nodes"][MLP]["input_dtypes"].update(rest="float32")))
+
+
 @variant([14], ["gelu_fp32"])
 def file_without_a_node(d):
     d.tree(lambda tree: tree["nodes"].pop(GELU))
