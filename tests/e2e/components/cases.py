@@ -184,6 +184,13 @@ fusion("test_exits_1", "component.self-test", *RELU, test=MAIN + 'print("PASS")\
 fusion("test_says_nothing", "component.self-test", *RELU, test="", says="printed nothing, and should print PASS; end the file with an `if __name__ == \"__main__\":`")
 fusion("hangs", "component.", "while True:\n    pass\nreturn x", says="did not end within", test=MAIN + 'print("PASS")\n')
 fusion("test_says_passed", "component.self-test", *RELU, test=MAIN + 'print("PASSED")\n', says="did not print PASS")
+for name, said, what in (("none_of_one", "0 of 1 PASS", "said: 0 of 1 PASS"), ("two_of_three", "tests: 2/3 PASS", "2/3"), ("one_fails", "3 PASS, 1 FAIL", "1 FAIL"),
+                         ("a_count_of_failed", "PASS: 3, FAILED: 1", "FAILED: 1"), ("a_line_ends_in_fail", "output 0: PASS\\noutput 1: FAIL", "said: output 1: FAIL"),
+                         ("fewer_words", "[1/2] PASS\\n1 of 2 tests PASS", "1 of 2 tests")):
+    fusion("test_says_" + name, "component.self-test", *RELU, test=MAIN + 'print("%s")\n' % said, says=what)
+for name, said in (("all_of_all", "3 of 3 PASS"), ("counts_up", "[1/2] shapes PASS\\n[2/2] values PASS"), ("no_fail", "PASS: 3, FAIL: 0, 0 FAIL"), ("small", "max diff 0 of 1e-5 PASS"),
+                   ("control", "a wrong one would FAIL here: PASS"), ("which", "PASS\\nthis prints PASS or FAIL")):
+    fusion("test_says_" + name, "PASS", *RELU, test=MAIN + 'print("%s")\n' % said)
 # What makes the inputs in the same cell leaves nothing behind, and is asked again where it could not be asked there.
 fusion("test_alone", "PASS", *RELU, test=MAIN + 'import sys\n    assert not [name for name in sys.modules if name.startswith("component_")]\n    print("PASS")\n')
 fusion("test_draws", "PASS", *RELU, test=MAIN + 'state = torch.initial_seed(), float(torch.rand(1))\n    torch.manual_seed(state[0])\n'
