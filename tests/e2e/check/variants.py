@@ -175,6 +175,21 @@ def coverage_summary_has_another_status(d):
     d.json("verification/coverage_summary.json", lambda summary: summary["coverage"]["op_details"][0].update(status="missing"))
 
 
+@variant([6], ["it lists gelu twice"])
+def coverage_summary_has_a_row_twice(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"]["op_details"].append(summary["coverage"]["op_details"][0]))
+
+
+@variant([6], ["it says decomposed_ops_count: 99, and there are 9"])
+def coverage_summary_has_another_count(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary.update(decomposed_ops_count=99))
+
+
+@variant([6], ["it has extraction_errors"])
+def coverage_summary_tells_of_errors(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary.update(extraction_errors=["no trace"]))
+
+
 @variant([6])
 def coverage_summary_is_no_json(d):
     d.write("verification/coverage_summary.json", "{")
