@@ -121,6 +121,13 @@ static bool is_operation_word(const char *word) {
            word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789")] == '\0';
 }
 
+/* "slope02", "dim1", "eps1e5": the value of a constant behind its name. */
+static bool is_constant(const char *word) {
+    const size_t letters = strspn(word, "abcdefghijklmnopqrstuvwxyz");
+    return letters > 0 && is_digit(word[letters]) &&
+           word[letters + strspn(word + letters, "0123456789ep")] == '\0' && is_digit(word[strlen(word) - 1]);
+}
+
 static bool fail(const char **problem, const char *text) {
     *problem = text;
     return false;
@@ -157,7 +164,12 @@ bool kernel_name_parse(Arena *arena, const char *stem, KernelName *name, const c
         name->dtypes[name->dtype_count++] = words.items[i];
     KernelName probe = *name;
     Text operation = text_new(arena);
-    for (; first < end && !has_shape(words.items[first]); first++) {
+    size_t named = 0; /* what looks like an operation ends there; constants behind it are tokens */
+    while (named < end && !has_shape(words.items[named]))
+        named++;
+    while (named > 1 && is_constant(words.items[named - 1]))
+        named--;
+    for (; first < named; first++) {
         if (first > 0 && read_extras(words.items[first], &probe))
             break;
         if (!is_operation_word(words.items[first]))
@@ -220,6 +232,55 @@ static void check_numbered(Reading *reading, const Component *component) {
                             component->stem + strlen(before));
 }
 
+/* What a token says that a run can tell is held against that. */
+static bool tells_of_a_constant(const char *token) {
+    static const char *const words[] = {"bias", "nobias", "causal"};
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (text_equal(token, words[i]))
+            return true;
+    return token[strcspn(token, "0123456789")] != '\0';
+}
+
+/* Without the words that a run can't tell the truth of, of which `*word` is the first; NULL: it has none. */
+static const char *without_words(Arena *arena, const char *stem, const char **word) {
+    KernelName name;
+    const char *problem;
+    *word = NULL;
+    if (!kernel_name_parse(arena, stem, &name, &problem))
+        return NULL;
+    for (size_t i = name.token_count; i-- > 0;)
+        if (!tells_of_a_constant(name.tokens[i]))
+            *word = name.tokens[i];
+    if (*word == NULL)
+        return NULL;
+    Text text = text_new(arena);
+    const Words words = split(arena, stem);
+    for (size_t i = 0; i < words.count; i++) {
+        bool left_out = false;
+        for (size_t k = 0; k < name.token_count; k++)
+            left_out |= text_equal(words.items[i], name.tokens[k]) && !tells_of_a_constant(name.tokens[k]);
+        if (!left_out)
+            text_printf(&text, "%s%s", text.length > 0 ? "_" : "", words.items[i]);
+    }
+    return text.data;
+}
+
+/* linear_8x4_head_fp32 where no other kernel is a linear_8x4_fp32. */
+static void check_words(Reading *reading, const Table *kernels) {
+    const Project *project = reading->project;
+    for (size_t i = 0; i < project->component_count; i++) {
+        const Component *component = &project->components[i];
+        const char *word, *shorter;
+        if (component->level != LEVEL_KERNEL ||
+            (shorter = without_words(reading->arena, component->stem, &word)) == NULL ||
+            (size_t)table_get(kernels, shorter) > 1)
+            continue;
+        project_finding(reading, &RULE_name_form, SEVERITY_VIOLATION, component->source.name, 0,
+                        "its name says '%s', which tells it from no other kernel: without that it is %s",
+                        word, shorter);
+    }
+}
+
 /* The first kernel with the same syntax tree, docstrings aside. */
 static void check_equal(Reading *reading, size_t index, Table *first_of) {
     const Component *component = &reading->project->components[index];
@@ -239,7 +300,7 @@ static void check_equal(Reading *reading, size_t index, Table *first_of) {
 
 void names_check(Reading *reading) {
     const Project *project = reading->project;
-    Table *first_of = table_new(reading->arena);
+    Table *first_of = table_new(reading->arena), *kernels = table_new(reading->arena);
     for (size_t i = 0; i < project->component_count; i++) {
         const Component *component = &project->components[i];
         if (component->level != LEVEL_KERNEL) {
@@ -248,5 +309,9 @@ void names_check(Reading *reading) {
         }
         check_form(reading, component);
         check_equal(reading, i, first_of);
+        const char *word, *shorter = without_words(reading->arena, component->stem, &word);
+        const char *plain = shorter == NULL ? component->stem : shorter;
+        table_put(kernels, plain, (void *)((size_t)table_get(kernels, plain) + 1));
     }
+    check_words(reading, kernels);
 }

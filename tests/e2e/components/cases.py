@@ -115,6 +115,21 @@ kernel("tanh_77_fp32", "name.shape", "return torch.tanh(x)", says="77")
 kernel("matmul_2x3x4_2x4x6_fp32", "name.shape", "return x @ y", arguments="x, y",
        inputs="torch.randn(2, 3, 4), torch.randn(2, 4, 5)", says="2x4x5")
 
+kernel("leaky_relu_slope02_fp32", "PASS", "return F.leaky_relu(x, 0.2)")
+kernel("leaky_relu_slope0p2_fp32", "PASS", "return F.leaky_relu(x, negative_slope=0.2)")
+kernel("leaky_relu_slope03_fp32", "name.shape", "return F.leaky_relu(x, 0.2)", says="the name says slope03, and its negative_slope is 0.2")
+kernel("softmax_dim2_fp32", "PASS", "return torch.softmax(x, -1)")
+kernel("softmax_dim1_fp32", "name.shape", "return F.softmax(x, dim=2)", says="the name says dim1, and its dim is 2")
+kernel("layer_norm_16_eps1e6_fp32", "PASS", "return self.norm(x)", "self.norm = nn.LayerNorm(16, eps=1e-6)")
+kernel("layer_norm_16_eps1e5_fp32", "name.shape", "return self.norm(x)", "self.norm = nn.LayerNorm(16, eps=1e-6)", says="its eps is 1e-06")
+kernel("linear_16x4_nobias_fp32", "PASS", "return self.fc(x)", "self.fc = nn.Linear(16, 4, bias=False)")
+kernel("linear_16x2_nobias_fp32", "name.shape", "return self.fc(x)", "self.fc = nn.Linear(16, 2)", says="it has a bias")
+kernel("linear_16x2_bias_fp32", "name.shape", "return self.fc(x)", "self.fc = nn.Linear(16, 2, bias=False)", says="it has none")
+kernel("gelu_tanh_fp32", "PASS", "return F.gelu(x, approximate='tanh')")
+kernel("gelu_tanh_bf16", "name.shape", "return F.gelu(x)", inputs="torch.randn(2, 8, dtype=torch.bfloat16)", says="approximate='none'")
+kernel("gelu_erf_fp32", "name.shape", "return F.gelu(x, approximate='tanh')", says="approximate='tanh'")
+kernel("linear_16x8_fp32_fp32", "name.dtype", "return self.fc(x)", "self.fc = nn.Linear(16, 8)", says="the name says fp32 twice")
+
 # ---- Fusions ---------------------------------------------------------------------------------------------------------------
 fusion("conv_bn_relu", "PASS", "return self.act(self.norm(self.conv(x)))",
        "self.conv = nn.Conv2d(3, 8, 3)\nself.norm = nn.BatchNorm2d(8)\nself.act = nn.ReLU(inplace=True)",
