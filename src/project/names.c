@@ -1,6 +1,7 @@
 /* Names of kernel files, and names that tell of copies. */
 #include "project_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -218,18 +219,38 @@ static void check_form(Reading *reading, const Component *component) {
                         problem);
 }
 
+static bool stands_at(const Reading *reading, const char *stem, Level level, const Component **found) {
+    const Indices *others = table_get(reading->by_stem, stem);
+    for (size_t i = 0; others != NULL && i < others->count; i++) {
+        *found = &reading->project->components[others->items[i]];
+        if ((*found)->level == level)
+            return true;
+    }
+    return false;
+}
+
+/* Copies count up from 1 or 2; a width, as in basic_block_128 or block_8_16, stands alone. */
+static bool is_number_of_copy(const Reading *reading, const char *before, const char *suffix, Level level) {
+    enum { LONGEST = 3 };
+    const Component *previous;
+    if (!is_number(suffix + 1))
+        return true; /* "_copy2" */
+    if (strlen(suffix + 1) > LONGEST)
+        return false;
+    const long number = strtol(suffix + 1, NULL, 10);
+    return number <= 2 ||
+           stands_at(reading, arena_printf(reading->arena, "%s_%ld", before, number - 1), level, &previous);
+}
+
 static void check_numbered(Reading *reading, const Component *component) {
+    const Component *other;
     const char *before = without_copy(reading->arena, component->stem);
-    /* A width, as in basic_block_128, is no number of a copy. */
-    const bool wide = before != NULL && strlen(component->stem + strlen(before)) > strlen("_99") &&
-                      is_number(component->stem + strlen(before) + 1);
-    const Indices *others = before == NULL || wide ? NULL : table_get(reading->by_stem, before);
-    for (size_t i = 0; others != NULL && i < others->count; i++)
-        if (reading->project->components[others->items[i]].level == component->level)
-            project_finding(reading, &RULE_name_copy, SEVERITY_VIOLATION, component->source.name, 0,
-                            "its name is that of %s with '%s'",
-                            reading->project->components[others->items[i]].source.name,
-                            component->stem + strlen(before));
+    const char *suffix = before == NULL ? NULL : component->stem + strlen(before);
+    if (before == NULL || !stands_at(reading, before, component->level, &other) ||
+        !is_number_of_copy(reading, before, suffix, component->level))
+        return;
+    project_finding(reading, &RULE_name_copy, SEVERITY_VIOLATION, component->source.name, 0,
+                    "its name is that of %s with '%s'", other->source.name, suffix);
 }
 
 /* What a token says that a run can tell is held against that. */
