@@ -55,6 +55,11 @@ static const char *hidden_work(const Levels *levels) {
     return NULL;
 }
 
+/* One call, of several operations. */
+static bool is_several(const SemanticOperator *operator) {
+    return text_equal(operator->name, "multi_head_attention");
+}
+
 /* ---- Kernels ---------------------------------------------------------------------------------------- */
 
 static void check_kernel(const Levels *levels, Findings *findings) {
@@ -72,8 +77,9 @@ static void check_kernel(const Levels *levels, Findings *findings) {
                      "it reads data into Python, so that what it computes can't be told");
     } else if (levels->count == 0) {
         findings_add(findings, rule, SEVERITY_NOTE, place_of_file(levels),
-                     "it computes nothing: it only moves elements, which needs no kernel");
-    } else if (text_equal(levels->live[0]->name, "multi_head_attention")) {
+                     "in eval mode it computes nothing: it only moves elements")
+            ->instead = "what holds no parameter and drops nothing in training may stand in refactored.py";
+    } else if (is_several(levels->live[0])) {
         findings_add(findings, rule, SEVERITY_VIOLATION, place_of_call(levels, levels->live[0]->call),
                      "multi-head attention is several operations: projections, and attention between them");
     }
@@ -98,7 +104,7 @@ static void check_straight(const Levels *levels, Findings *findings) {
  */
 
 static void check_several(const Levels *levels, const char *rule, Findings *findings) {
-    if (levels->count == 1)
+    if (levels->count == 1 && !is_several(levels->live[0]))
         findings_add(findings, project_rule("level.misclassified"), SEVERITY_VIOLATION,
                      place_of_call(levels, levels->live[0]->call),
                      "misclassified: it is one operation, %s: a kernel",

@@ -83,6 +83,10 @@ kernel("rotary_embedding_16_fp32", "PASS", """
        return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)
        """, inputs="torch.randn(1, 2, 8, 16)")
 
+# ---- Kernels that compute nothing in eval mode ---------------------------------------------------------------------------
+kernel("dropout_fp32", "PASS", "return self.drop(x)", "self.drop = nn.Dropout(0.1)")
+kernel("cat_1x1x16_fp32", "PASS", "return torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1)", "self.token = nn.Parameter(torch.zeros(1, 1, 16))")
+
 # ---- Kernels that are none -------------------------------------------------------------------------------------------------
 kernel("silu_of_data_fp32", "level.kernel", "return torch.tensor([[v * 2 for v in row] for row in x.tolist()])", inputs="torch.randn(2, 4)",
        says="reads data into Python")
@@ -160,6 +164,8 @@ fusion("norm_by_hand", "PASS",
        "self.fc = nn.Linear(16, 16)")
 fusion("rms_norm_alone", "level.misclassified", "return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))",
        "self.weight = nn.Parameter(torch.ones(16))", says="misclassified: it is one operation, rms_norm")
+fusion("attention_of_torch", "PASS", "return self.attention(x, x, x, need_weights=False)[0]",
+       "self.attention = nn.MultiheadAttention(16, 2, batch_first=True)")
 fusion("rope_alone", "level.misclassified", "return x * cos + rotate_half(x) * sin", arguments="x, cos, sin", before=ROTATE,
        inputs="torch.randn(1, 2, 8, 16), torch.randn(8, 16), torch.randn(8, 16)", says="one operation, rope")
 case("layer", "only_linear", "level.misclassified", "return self.fc(x)", "self.fc = nn.Linear(16, 16)", says="one operation, linear")
