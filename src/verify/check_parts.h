@@ -31,6 +31,9 @@ const char *own_work_difference(Arena *arena, const Trace *trace, const TraceMod
 void children_check(Arena *arena, const Project *project, const CompositionResult *composition,
                     Findings *findings);
 
+/* Every step that could not be judged has a finding (unjudged.c): chain.unjudged. */
+void unjudged_check(Arena *arena, CheckResult *result);
+
 /* Goes through the guide's checklist and gives the verdict. */
 void check_conclude(Arena *arena, CheckResult *result);
 

@@ -688,6 +688,11 @@ def a_cycle(d):
 
 # ---- Recomposition and what the folder says of itself ----
 
+@variant([3], ["it can't be judged: steps/step_3_mlp_to_kernels/weight_map.json:1:45: not valid JSON: duplicate object key"])
+def a_map_with_a_key_twice(d):
+    d.write(STEP_3 + "/weight_map.json", '{"fc.weight": "fc.linear.weight", "fc.weight": "fc.linear.weight"}')
+
+
 @variant([3])
 def a_wrong_map(d):
     d.write(STEP_1 + "/weight_map.json", json.dumps({"blocks.0.fc.weight": "blocks.1.fc.weight", "blocks.1.fc.weight": "blocks.0.fc.weight"}))
