@@ -82,6 +82,8 @@ static bool is_said(const Findings *findings, const char *rule) {
 typedef struct Kernel { /* what was found of a kernel, or a fusion, at the calls of it so far */
     bool said, at_home; /* a finding says that it is none; one call did what it does alone */
     const char *apart;  /* how the first call that did not differs */
+    bool given;         /* one call was given the numbers and words that its own inputs have */
+    const char *other;  /* how the first call that was not differs */
 } Kernel;
 
 static void look_at_call(Instances *instances, const Component *component, const ComponentResult *own,
@@ -126,12 +128,23 @@ static void judge_instances(Instances *instances, const Project *project,
         Kernel *kernel = &kernels[placement->component];
         if (component->level == LEVEL_KERNEL && !placement->refactored && own->recorded)
             look_at_call(instances, component, own, &trace->module_calls[i], kernel, findings);
+        if (component->level != LEVEL_KERNEL && own->recorded && !kernel->given) {
+            const char *other = given_difference(instances->arena, &component->tree, trace,
+                                                 &trace->module_calls[i], &own->trace);
+            kernel->given = other == NULL;
+            kernel->other = kernel->other == NULL ? other : kernel->other;
+        }
         if (component->level == LEVEL_FUSION && !kernel->said)
             kernel->said = is_said(own->findings, "level.fusion") ||
                            judge_line(instances, component, &trace->module_calls[i], findings);
     }
     for (size_t i = 0; i < project->component_count; i++) {
         const char *file = project->components[i].source.name;
+        if (kernels[i].other != NULL && !kernels[i].given)
+            findings_add(findings, project_rule("dimensions.input"), SEVERITY_VIOLATION,
+                         (Place){.file = file}, "%s",
+                         text_printable(instances->arena, kernels[i].other, strlen(kernels[i].other)))
+                ->instead = "use the original's values in get_inputs() and get_input_kwargs()";
         if (kernels[i].apart != NULL && !kernels[i].at_home && !kernels[i].said &&
             !is_explained(findings, file))
             findings_add(findings, project_rule("dimensions.work"), SEVERITY_VIOLATION, (Place){.file = file},

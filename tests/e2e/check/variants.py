@@ -432,6 +432,54 @@ def kernel_is_given_another_number(d):
     d.replace(STEP_3 + "/refactored.py", "self.act(self.fc(x))", "self.act(self.fc(x), 0.2)")
 
 
+def block_is_given(d, argument, scale, own, given):
+    """The block takes one more argument, by which it scales what it adds: `own` by itself, `given` in the model, where that is 2."""
+    d.edit("tiny", "return x + self.proj", "return x + 2 * self.proj")
+    for name in [BLOCK, None]:
+        for old, new in (("self, x)", "self, x, %s)" % argument), ("return x + self.", "return x + %s * self." % scale),
+                         ("return [torch.randn(2, 4, 8)]", "return [torch.randn(2, 4, 8), %s]" % own)):
+            d.edit(name, old, new) if name else d.replace(STEP_2 + "/refactored.py", old, new)
+    d.replace(STEP_1 + "/refactored.py", "x = block(x)", "x = block(x, %s)" % given)
+
+
+@variant([17], ["scale is given 1 here, 2 in the original (at blocks.0)"])
+def layer_is_given_another_number(d):
+    block_is_given(d, "scale", "scale", "1.0", "2.0")
+
+
+@variant([17], ["scale is given 1 here, 2 in the original (at blocks.0)"])
+def layer_is_given_another_number_by_keyword(d):
+    block_is_given(d, "scale=2.0", "scale", "1.0", "scale=2.0")
+
+
+@variant([17], ["how is given 'once' here, 'twice' in the original (at blocks.0)"])
+def layer_is_given_another_word(d):
+    block_is_given(d, "how", "{'once': 1, 'twice': 2}[how]", "'once'", "'twice'")
+
+
+def lists_mul(d):
+    """The coverage summary with the products that scale the block."""
+    row = {"op_type": "mul", "original_count": 2, "decomposed_count": 2, "status": "covered"}
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"]["op_details"].append(row))
+
+
+@variant()
+def layer_is_given_the_number_of_the_model(d):
+    block_is_given(d, "scale", "scale", "2", "2")
+    lists_mul(d)
+
+
+@variant()
+def layer_is_given_the_number_of_one_place(d):
+    """Of two places the first gives 2."""
+    block_is_given(d, "scale", "scale", "2", "2")
+    lists_mul(d)
+    d.edit("tiny", "        for block in self.blocks:\n            x = block(x)\n", "        for i in range(len(self.blocks)):\n            x = self.blocks[i](x, i + 2)\n")
+    d.edit("tiny", "self, x):\n        return x + 2 *", "self, x, scale):\n        return x + scale *")
+    d.replace(STEP_1 + "/refactored.py", "        for block in self.blocks:\n            x = block(x, 2)\n",
+              "        for i in range(len(self.blocks)):\n            x = self.blocks[i](x, i + 2)\n")
+
+
 def smaller_head(d, takes, builds, gives, calls):
     """A head of 2 classes by itself, of 4 in the model; `takes` is what its __init__ takes."""
     d.edit(HEAD, "self, in_features=8, out_features=4", "self, " + takes)
