@@ -123,6 +123,16 @@ static bool is_constant(const Flow *flow, size_t before, TensorId tensor, int de
            !is_written_with_data(flow, made->made_by + 1, before, made->storage, depth - 1);
 }
 
+/* In an original too, where a buffer that construction makes counts as known; in a child it counts as data.
+ */
+static bool is_buffer(const Trace *trace, TensorId tensor) {
+    const StorageId storage = trace->tensors[tensor.number].storage;
+    for (size_t i = 0; i < trace->tensor_count; i++)
+        if (trace->tensors[i].origin == ORIGIN_BUFFER && trace->tensors[i].storage.number == storage.number)
+            return true;
+    return false;
+}
+
 /* Floating data held against a constant or itself: x < 1e30, x != x, x.isnan(). */
 static bool compares_with_constant(const Flow *flow, size_t index) {
     static const char *const names[] = {"gt",    "ge",    "lt",       "le",       "eq",      "ne",
@@ -134,8 +144,9 @@ static bool compares_with_constant(const Flow *flow, size_t index) {
     size_t data = 0;
     bool floating = false, itself = false;
     for (size_t u = 0; u < call->use_count; u++) {
-        data += (flow_marks(flow, call->uses[u]) & DATA) != 0 &&
-                !is_constant(flow, index, call->uses[u], DEEPEST_CONSTANT);
+        data += ((flow_marks(flow, call->uses[u]) & DATA) != 0 &&
+                 !is_constant(flow, index, call->uses[u], DEEPEST_CONSTANT)) ||
+                is_buffer(flow->trace, call->uses[u]);
         floating = floating || flow->trace->tensors[call->uses[u].number].floating;
         itself = itself || (u > 0 && call->uses[u].number == call->uses[0].number);
     }

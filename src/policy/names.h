@@ -55,11 +55,15 @@ typedef enum BindingKind {
     BINDING_OTHER       /* except-as, del, a pattern's capture, type parameters */
 } BindingKind;
 
+enum { MOST_POSITIONS = 2 };
+
 typedef struct NameBinding {
     BindingKind kind;
-    const Node *node;  /* what binds: for messages */
-    const Node *value; /* NULL if there is none */
-    bool judged;       /* false: skipped or unreached code */
+    const Node *node;                 /* what binds: for messages */
+    const Node *value;                /* NULL if there is none */
+    bool judged;                      /* false: skipped or unreached code */
+    size_t positions[MOST_POSITIONS]; /* ELEMENT: in the tuples that a loop takes apart, from 1, outer first;
+                                       * 0: anywhere */
 } NameBinding;
 
 typedef struct Scope Scope;

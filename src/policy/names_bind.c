@@ -7,6 +7,7 @@ typedef struct Binder {
     Names *names;
     FileNames *file;
     bool judged;
+    size_t positions[MOST_POSITIONS]; /* of the target in what a loop takes apart: NameBinding */
 } Binder;
 
 static void visit(Binder *binder, const Node *node, Scope *scope);
@@ -71,6 +72,7 @@ static void bind(Binder *binder, Scope *scope, const char *name, BindingKind kin
     Variable *variable = scope_bind(binder->names->arena, scope, name);
     NameBinding *binding = ARENA_PUSH(binder->names->arena, variable);
     *binding = (NameBinding){.kind = kind, .node = node, .value = value, .judged = binder->judged};
+    memcpy(binding->positions, binder->positions, sizeof binding->positions);
 }
 
 static bool is_sequence(const Node *node) {
@@ -117,6 +119,22 @@ static void bind_target(Binder *binder, const Node *target, BindingKind kind, co
         NodeAt *store = ARENA_PUSH(names->arena, &names->attribute_stores);
         *store = (NodeAt){binder->file, target, kind == BINDING_VALUE ? value : NULL};
     }
+}
+
+/* `for a, b in zip(x, y)`: a is of x, and b of y; `for i, (a, b) in enumerate(zip(x, y))` likewise. */
+static void bind_loop(Binder *binder, const Node *target, const Node *values, size_t depth, Scope *scope) {
+    const Field *targets = is_sequence(target) ? node_field(target, FIELD_elts) : NULL;
+    if (targets == NULL || targets->kind != FIELD_IS_LIST || has_starred(targets) || values == NULL ||
+        values->kind != NODE_Call || depth == MOST_POSITIONS) {
+        bind_target(binder, target, BINDING_ELEMENT, values, scope);
+        return;
+    }
+    for (size_t i = 0; i < targets->count; i++) {
+        binder->positions[depth] = i + 1;
+        if (targets->items[i] != NULL)
+            bind_loop(binder, targets->items[i], values, depth + 1, scope);
+    }
+    binder->positions[depth] = 0;
 }
 
 static void bind_parameters(Binder *binder, const Node *arguments, Scope *made, Scope *outer) {
@@ -182,7 +200,7 @@ static void visit_comprehension(Binder *binder, const Node *node, Scope *scope) 
         const Node *generator = generators->items[i];
         const Node *target = generator == NULL ? NULL : node_child(generator, FIELD_target);
         if (target != NULL)
-            bind_target(binder, target, BINDING_ELEMENT, node_child(generator, FIELD_iter), made);
+            bind_loop(binder, target, node_child(generator, FIELD_iter), 0, made);
     }
     visit_fields(binder, node, made);
 }
@@ -252,7 +270,7 @@ static void bind_statement(Binder *binder, const Node *node, Scope *scope) {
     case NODE_For:
     case NODE_AsyncFor:
         if (target != NULL)
-            bind_target(binder, target, BINDING_ELEMENT, node_child(node, FIELD_iter), scope);
+            bind_loop(binder, target, node_child(node, FIELD_iter), 0, scope);
         break;
     case NODE_withitem:
         target = node_child(node, FIELD_optional_vars);
@@ -349,7 +367,7 @@ void names_bind_file(Names *names, FileNames *file) {
     file->made = ARENA_ARRAY(arena, Scope *, count);
     file->judged = ARENA_ARRAY(arena, bool, count);
     file->registered = table_new(arena);
-    Binder binder = {names, file, true};
+    Binder binder = {.names = names, .file = file, .judged = true};
     Scope *module = scope_new(&binder, SCOPE_MODULE, tree->module, NULL);
     file->at[tree->module->id] = module;
     file->judged[tree->module->id] = true;

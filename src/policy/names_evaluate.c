@@ -412,6 +412,41 @@ static Things elements_of(const Names *names, const FileNames *file, const Node 
     return things;
 }
 
+static bool means_builtin(const Names *names, const FileNames *file, const Node *called, const char *name) {
+    const Things things = names_evaluate(names, file, called);
+    return things.count == 1 && !things.overflow && things.items[0].kind == THING_BUILTIN &&
+           text_equal(things.items[0].path, name);
+}
+
+/* What the tuples of zip(x, y) and enumerate(x) have at `position`; the call itself if that isn't clear, NULL
+ * for what enumerate counts. */
+static const Node *zipped_part(const Names *names, const FileNames *file, const Node *call, size_t position) {
+    const Node *called = call->kind == NODE_Call ? node_child(call, FIELD_func) : NULL;
+    const Field *arguments = called == NULL ? NULL : node_field(call, FIELD_args);
+    if (called == NULL || called->kind != NODE_Name || arguments == NULL)
+        return call;
+    for (size_t i = 0; i < arguments->count; i++)
+        if (arguments->items[i] == NULL || arguments->items[i]->kind == NODE_Starred)
+            return call;
+    if (means_builtin(names, file, called, "zip") && position <= arguments->count)
+        return arguments->items[position - 1];
+    if (means_builtin(names, file, called, "enumerate") && arguments->count > 0 && position <= 2)
+        return position == 1 ? NULL : arguments->items[0];
+    return call;
+}
+
+/* What a loop's target is taken out of; NULL: a number that counts. */
+static const Node *looped_part(const Names *names, const FileNames *file, const NameBinding *binding) {
+    const Node *part = binding->value;
+    for (size_t i = 0; i < MOST_POSITIONS && part != NULL && binding->positions[i] > 0; i++) {
+        const Node *next = zipped_part(names, file, part, binding->positions[i]);
+        if (next == part)
+            break;
+        part = next;
+    }
+    return part;
+}
+
 /* What a binding gives its name: used in every round. */
 Things names_of_binding(const Names *names, const FileNames *file, const NameBinding *binding) {
     Things things = {0};
@@ -426,10 +461,12 @@ Things names_of_binding(const Names *names, const FileNames *file, const NameBin
     case BINDING_VALUE:
     case BINDING_PARAMETER:
         return binding->value == NULL ? things : names_evaluate(names, file, binding->value);
-    case BINDING_ELEMENT:
-        things = binding->value == NULL ? things : elements_of(names, file, binding->value);
+    case BINDING_ELEMENT: {
+        const Node *part = looped_part(names, file, binding);
+        things = part == NULL ? things : elements_of(names, file, part);
         things_add(names->arena, &things, (Thing){.kind = THING_UNKNOWN});
         return things;
+    }
     case BINDING_OTHER: return things_unknown(names->arena);
     }
     return things;

@@ -1,6 +1,7 @@
 /* Names of kernel files, and names that tell of copies. */
 #include "project_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -121,6 +122,13 @@ static bool is_operation_word(const char *word) {
            word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789")] == '\0';
 }
 
+/* "slope02", "dim1", "eps1e5": the value of a constant behind its name. */
+static bool is_constant(const char *word) {
+    const size_t letters = strspn(word, "abcdefghijklmnopqrstuvwxyz");
+    return letters > 0 && is_digit(word[letters]) &&
+           word[letters + strspn(word + letters, "0123456789ep")] == '\0' && is_digit(word[strlen(word) - 1]);
+}
+
 static bool fail(const char **problem, const char *text) {
     *problem = text;
     return false;
@@ -157,7 +165,12 @@ bool kernel_name_parse(Arena *arena, const char *stem, KernelName *name, const c
         name->dtypes[name->dtype_count++] = words.items[i];
     KernelName probe = *name;
     Text operation = text_new(arena);
-    for (; first < end && !has_shape(words.items[first]); first++) {
+    size_t named = 0; /* what looks like an operation ends there; constants behind it are tokens */
+    while (named < end && !has_shape(words.items[named]))
+        named++;
+    while (named > 1 && is_constant(words.items[named - 1]))
+        named--;
+    for (; first < named; first++) {
         if (first > 0 && read_extras(words.items[first], &probe))
             break;
         if (!is_operation_word(words.items[first]))
@@ -206,18 +219,87 @@ static void check_form(Reading *reading, const Component *component) {
                         problem);
 }
 
+static bool stands_at(const Reading *reading, const char *stem, Level level, const Component **found) {
+    const Indices *others = table_get(reading->by_stem, stem);
+    for (size_t i = 0; others != NULL && i < others->count; i++) {
+        *found = &reading->project->components[others->items[i]];
+        if ((*found)->level == level)
+            return true;
+    }
+    return false;
+}
+
+/* Copies count up from 1 or 2; a width, as in basic_block_128 or block_8_16, stands alone. */
+static bool is_number_of_copy(const Reading *reading, const char *before, const char *suffix, Level level) {
+    enum { LONGEST = 3 };
+    const Component *previous;
+    if (!is_number(suffix + 1))
+        return true; /* "_copy2" */
+    if (strlen(suffix + 1) > LONGEST)
+        return false;
+    const long number = strtol(suffix + 1, NULL, 10);
+    return number <= 2 ||
+           stands_at(reading, arena_printf(reading->arena, "%s_%ld", before, number - 1), level, &previous);
+}
+
 static void check_numbered(Reading *reading, const Component *component) {
+    const Component *other;
     const char *before = without_copy(reading->arena, component->stem);
-    /* A width, as in basic_block_128, is no number of a copy. */
-    const bool wide = before != NULL && strlen(component->stem + strlen(before)) > strlen("_99") &&
-                      is_number(component->stem + strlen(before) + 1);
-    const Indices *others = before == NULL || wide ? NULL : table_get(reading->by_stem, before);
-    for (size_t i = 0; others != NULL && i < others->count; i++)
-        if (reading->project->components[others->items[i]].level == component->level)
-            project_finding(reading, &RULE_name_copy, SEVERITY_VIOLATION, component->source.name, 0,
-                            "its name is that of %s with '%s'",
-                            reading->project->components[others->items[i]].source.name,
-                            component->stem + strlen(before));
+    const char *suffix = before == NULL ? NULL : component->stem + strlen(before);
+    if (before == NULL || !stands_at(reading, before, component->level, &other) ||
+        !is_number_of_copy(reading, before, suffix, component->level))
+        return;
+    project_finding(reading, &RULE_name_copy, SEVERITY_VIOLATION, component->source.name, 0,
+                    "its name is that of %s with '%s'", other->source.name, suffix);
+}
+
+/* What a token says that a run can tell is held against that. */
+static bool tells_of_a_constant(const char *token) {
+    static const char *const words[] = {"bias", "nobias", "causal"};
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (text_equal(token, words[i]))
+            return true;
+    return token[strcspn(token, "0123456789")] != '\0';
+}
+
+/* Without the words that a run can't tell the truth of, of which `*word` is the first; NULL: it has none. */
+static const char *without_words(Arena *arena, const char *stem, const char **word) {
+    KernelName name;
+    const char *problem;
+    *word = NULL;
+    if (!kernel_name_parse(arena, stem, &name, &problem))
+        return NULL;
+    for (size_t i = name.token_count; i-- > 0;)
+        if (!tells_of_a_constant(name.tokens[i]))
+            *word = name.tokens[i];
+    if (*word == NULL)
+        return NULL;
+    Text text = text_new(arena);
+    const Words words = split(arena, stem);
+    for (size_t i = 0; i < words.count; i++) {
+        bool left_out = false;
+        for (size_t k = 0; k < name.token_count; k++)
+            left_out |= text_equal(words.items[i], name.tokens[k]) && !tells_of_a_constant(name.tokens[k]);
+        if (!left_out)
+            text_printf(&text, "%s%s", text.length > 0 ? "_" : "", words.items[i]);
+    }
+    return text.data;
+}
+
+/* linear_8x4_head_fp32 where no other kernel is a linear_8x4_fp32. */
+static void check_words(Reading *reading, const Table *kernels) {
+    const Project *project = reading->project;
+    for (size_t i = 0; i < project->component_count; i++) {
+        const Component *component = &project->components[i];
+        const char *word, *shorter;
+        if (component->level != LEVEL_KERNEL ||
+            (shorter = without_words(reading->arena, component->stem, &word)) == NULL ||
+            (size_t)table_get(kernels, shorter) > 1)
+            continue;
+        project_finding(reading, &RULE_name_form, SEVERITY_VIOLATION, component->source.name, 0,
+                        "its name says '%s', which tells it from no other kernel: without that it is %s",
+                        word, shorter);
+    }
 }
 
 /* The first kernel with the same syntax tree, docstrings aside. */
@@ -239,7 +321,7 @@ static void check_equal(Reading *reading, size_t index, Table *first_of) {
 
 void names_check(Reading *reading) {
     const Project *project = reading->project;
-    Table *first_of = table_new(reading->arena);
+    Table *first_of = table_new(reading->arena), *kernels = table_new(reading->arena);
     for (size_t i = 0; i < project->component_count; i++) {
         const Component *component = &project->components[i];
         if (component->level != LEVEL_KERNEL) {
@@ -248,5 +330,9 @@ void names_check(Reading *reading) {
         }
         check_form(reading, component);
         check_equal(reading, i, first_of);
+        const char *word, *shorter = without_words(reading->arena, component->stem, &word);
+        const char *plain = shorter == NULL ? component->stem : shorter;
+        table_put(kernels, plain, (void *)((size_t)table_get(kernels, plain) + 1));
     }
+    check_words(reading, kernels);
 }

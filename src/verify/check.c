@@ -503,6 +503,7 @@ void check_verify(Arena *arena, Probe *probe, const CheckOptions *options, const
     }
     gather_all(&check);
     if (!result->interrupted) {
+        unjudged_check(arena, result);
         judge_root(&check);
         judge_repeats(&check);
         judge_instances(&check);

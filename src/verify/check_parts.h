@@ -27,9 +27,17 @@ bool own_calls(const Trace *trace, const TraceModuleCall *within, const Trace *o
 const char *own_work_difference(Arena *arena, const Trace *trace, const TraceModuleCall *within,
                                 const Trace *own);
 
+/* What a component's forward is given besides tensors at a place, against what its own inputs are
+ * (given_values.c): the first difference in words, or NULL. An argument whose default is used is left out. */
+const char *given_difference(Arena *arena, const Tree *tree, const Trace *trace, const TraceModuleCall *there,
+                             const Trace *own);
+
 /* The children that the tree lists are those that a step builds (children.c): findings tree.children. */
 void children_check(Arena *arena, const Project *project, const CompositionResult *composition,
                     Findings *findings);
+
+/* Every step that could not be judged has a finding (unjudged.c): chain.unjudged. */
+void unjudged_check(Arena *arena, CheckResult *result);
 
 /* Goes through the guide's checklist and gives the verdict. */
 void check_conclude(Arena *arena, CheckResult *result);

@@ -81,6 +81,16 @@ static const char *saying_that_differs(Arena *arena, const json_t *coverage, con
     return NULL;
 }
 
+/* What stands beside "coverage"; it may be left out. */
+static const char *head_that_differs(Arena *arena, const json_t *summary, const CoverageResult *ours) {
+    const json_t *count = json_object_get(summary, "decomposed_ops_count"),
+                 *errors = json_object_get(summary, "extraction_errors");
+    if (json_is_number(count) && json_number_value(count) != (double)ours->decomposed_total)
+        return arena_printf(arena, "it says decomposed_ops_count: %.0f, and there are %zu",
+                            json_number_value(count), ours->decomposed_total);
+    return json_array_size(errors) > 0 ? "it has extraction_errors, and there were none" : NULL;
+}
+
 static const char *summary_problem(Arena *arena, const CheckResult *result, const json_t *summary) {
     static const char *const totals[] = {"total_original_ops", "total_decomposed_ops"};
     static const char *const counts[] = {"original_count", "decomposed_count"};
@@ -101,6 +111,8 @@ static const char *summary_problem(Arena *arena, const CheckResult *result, cons
     Table *listed = table_new(arena);
     json_array_foreach(details, index, detail) {
         const char *name = json_string_value(json_object_get(detail, "op_type"));
+        if (name != NULL && table_has(listed, name))
+            return arena_printf(arena, "it lists %s twice", text_printable(arena, name, strlen(name)));
         const CoverageRow *row = row_named(ours, name);
         const size_t numbers[] = {row == NULL ? 0 : row->original, row == NULL ? 0 : row->decomposed};
         const char *of = name == NULL ? "" : text_printable(arena, name, strlen(name));
@@ -119,7 +131,8 @@ static const char *summary_problem(Arena *arena, const CheckResult *result, cons
     for (size_t i = 0; i < ours->row_count; i++)
         if (!table_has(listed, ours->rows[i].operator))
             return arena_printf(arena, "it doesn't list %s", ours->rows[i].operator);
-    return saying_that_differs(arena, coverage, ours);
+    problem = saying_that_differs(arena, coverage, ours);
+    return problem != NULL ? problem : head_that_differs(arena, summary, ours);
 }
 
 static void check_summary(Arena *arena, CheckResult *result) {

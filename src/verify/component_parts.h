@@ -37,6 +37,11 @@ void component_raised(ComponentState *component, const CellFailure *failure);
  * `deterministic`. */
 MUST_USE Status component_run(ComponentState *component, const Description *description, Error *error);
 
+/* What a kernel's name says of the constants that its one call is given (kernel_tokens.c). NULL: it is true,
+ * or can't be told. */
+const char *kernel_token_problem(Arena *arena, const KernelName *name, const Trace *trace,
+                                 const TraceCall *call);
+
 /* A kernel's file name against what it is (kernel_names.c). */
 void kernel_name_check(Arena *arena, const ComponentResult *component, Findings *findings);
 

@@ -455,7 +455,8 @@ static void judge_level(ComponentState *component) {
         return;
     result->one_operation = PART_PASSED;
     for (size_t i = 0; i < result->findings->count; i++)
-        if (text_equal(result->findings->items[i].rule->id, "level.kernel"))
+        if (text_equal(result->findings->items[i].rule->id, "level.kernel") &&
+            result->findings->items[i].severity == SEVERITY_VIOLATION)
             result->one_operation = PART_FAILED;
 }
 

@@ -150,6 +150,8 @@ typedef struct CompositionResult {
     const char *test_said;
     Findings *findings; /* composition.*, beside those of `step` */
 } CompositionResult;
+/* The names of forward's positional arguments in a component's file, without self; `*rest`: of *args. */
+size_t forward_argument_names(Arena *arena, const Tree *tree, const char ***names, const char **rest);
 /* `steps`: one result for each step of the project, NULL where it was not verified. */
 void composition_verify(Arena *arena, Probe *probe, const Project *project, const StepResult *const *steps,
                         const CompositionOptions *options, const Progress *progress,

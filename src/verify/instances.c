@@ -1,6 +1,7 @@
 /* What a kernel is, at each of its places in the recomposed model; that it does at one of them what it does
- * alone; and which kernels are the same one in other words. */
+ * alone; that a fusion is a straight line there too; and which kernels are the same one in other words. */
 #include "check_parts.h"
+#include "straight.h"
 
 #include <string.h>
 
@@ -12,7 +13,16 @@ typedef struct Instances {
     const Patterns *patterns;
     SemanticOperators operators; /* of the recomposed model; found when they are asked for */
     bool found;
+    StraightLines *lines; /* likewise */
 } Instances;
+
+static const SemanticOperators *operators_there(Instances *instances) {
+    if (!instances->found)
+        instances->operators = semantic_operators(instances->arena, &instances->composition->trace,
+                                                  &instances->composition->graph, instances->patterns);
+    instances->found = true;
+    return &instances->operators;
+}
 
 static const SemanticOperator *only_live(const SemanticOperators *operators) {
     const SemanticOperator *only = NULL;
@@ -26,16 +36,12 @@ static const SemanticOperator *only_live(const SemanticOperators *operators) {
 
 static void judge_call(Instances *instances, const Component *component, const ComponentResult *own,
                        const TraceModuleCall *within, const char *module, Findings *findings) {
-    const CompositionResult *composition = instances->composition;
-    if (!instances->found)
-        instances->operators = semantic_operators(instances->arena, &composition->trace, &composition->graph,
-                                                  instances->patterns);
-    instances->found = true;
+    const SemanticOperators *operators = operators_there(instances);
     Text names = text_new(instances->arena);
     const SemanticOperator *alone = only_live(&own->operators), *there = NULL;
     size_t count = 0;
-    for (size_t i = 0; i < instances->operators.count; i++) {
-        const SemanticOperator *operator= & instances->operators.items[i];
+    for (size_t i = 0; i < operators->count; i++) {
+        const SemanticOperator *operator= & operators->items[i];
         if (!operator->live || operator->calls[0]<within->first || operator->call >= within->end)
             continue;
         there = operator;
@@ -50,9 +56,34 @@ static void judge_call(Instances *instances, const Component *component, const C
                  alone == NULL ? "something else" : alone->name);
 }
 
-typedef struct Kernel { /* what was found of a kernel at the calls of it so far */
-    bool said, at_home; /* a finding says that it is no kernel; one call did what it does alone */
+/* A fusion's parent may hand one value over twice, or set what makes it add another. */
+static bool judge_line(Instances *instances, const Component *component, const TraceModuleCall *within,
+                       Findings *findings) {
+    const Trace *trace = &instances->composition->trace;
+    Join join;
+    if (instances->lines == NULL)
+        instances->lines = straight_lines_new(instances->arena, trace, operators_there(instances));
+    if (!straight_line_breaks(instances->lines, within->first, within->end, &join))
+        return false;
+    findings_add(findings, project_rule("level.fusion"), SEVERITY_VIOLATION,
+                 (Place){.file = component->source.name}, "at %s in the recomposed model %s",
+                 trace->modules[within->module].path, join.what)
+        ->instead = LINE_ADVICE;
+    return true;
+}
+
+static bool is_said(const Findings *findings, const char *rule) {
+    for (size_t i = 0; i < findings->count; i++)
+        if (text_equal(findings->items[i].rule->id, rule))
+            return true;
+    return false;
+}
+
+typedef struct Kernel { /* what was found of a kernel, or a fusion, at the calls of it so far */
+    bool said, at_home; /* a finding says that it is none; one call did what it does alone */
     const char *apart;  /* how the first call that did not differs */
+    bool given;         /* one call was given the numbers and words that its own inputs have */
+    const char *other;  /* how the first call that was not differs */
 } Kernel;
 
 static void look_at_call(Instances *instances, const Component *component, const ComponentResult *own,
@@ -90,16 +121,30 @@ static void judge_instances(Instances *instances, const Project *project,
     for (size_t i = 0; i < trace->module_call_count; i++) {
         const Placement *placement =
             table_get(placements, trace->modules[trace->module_calls[i].module].path);
-        if (placement == NULL || placement->refactored)
+        if (placement == NULL)
             continue;
         const Component *component = &project->components[placement->component];
         const ComponentResult *own = components[placement->component];
-        if (component->level == LEVEL_KERNEL && own->recorded)
-            look_at_call(instances, component, own, &trace->module_calls[i], &kernels[placement->component],
-                         findings);
+        Kernel *kernel = &kernels[placement->component];
+        if (component->level == LEVEL_KERNEL && !placement->refactored && own->recorded)
+            look_at_call(instances, component, own, &trace->module_calls[i], kernel, findings);
+        if (component->level != LEVEL_KERNEL && own->recorded && !kernel->given) {
+            const char *other = given_difference(instances->arena, &component->tree, trace,
+                                                 &trace->module_calls[i], &own->trace);
+            kernel->given = other == NULL;
+            kernel->other = kernel->other == NULL ? other : kernel->other;
+        }
+        if (component->level == LEVEL_FUSION && !kernel->said)
+            kernel->said = is_said(own->findings, "level.fusion") ||
+                           judge_line(instances, component, &trace->module_calls[i], findings);
     }
     for (size_t i = 0; i < project->component_count; i++) {
         const char *file = project->components[i].source.name;
+        if (kernels[i].other != NULL && !kernels[i].given)
+            findings_add(findings, project_rule("dimensions.input"), SEVERITY_VIOLATION,
+                         (Place){.file = file}, "%s",
+                         text_printable(instances->arena, kernels[i].other, strlen(kernels[i].other)))
+                ->instead = "use the original's values in get_inputs() and get_input_kwargs()";
         if (kernels[i].apart != NULL && !kernels[i].at_home && !kernels[i].said &&
             !is_explained(findings, file))
             findings_add(findings, project_rule("dimensions.work"), SEVERITY_VIOLATION, (Place){.file = file},

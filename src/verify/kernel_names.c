@@ -21,7 +21,7 @@ static const char *const OTHER_NAMES[][2] = {
     {"scaled_dot_product_attention", "attention"},
     {"scaled_dot_product_attention", "sdpa"},
     {"silu", "swish"},
-    {"gelu", "gelu_tanh"},
+    {"gelu", "gelu_tanh"}, /* which of the two it is, kernel_tokens.c asks */
     {"gelu", "gelu_erf"},
     {"gelu", "gelu_new"},
     {"gelu", "new_gelu"},
@@ -419,13 +419,18 @@ static void check_dtypes(const Naming *naming) {
             arena_printf(naming->arena, "the name says %s, and it runs in %s", last, code));
         return;
     }
-    for (size_t i = 0; i + 1 < name->dtype_count; i++)
+    for (size_t i = 0; i + 1 < name->dtype_count; i++) {
+        if (text_equal(name->dtypes[i], name->dtypes[i + 1])) {
+            add(naming, "name.dtype", arena_printf(naming->arena, "the name says %s twice", last));
+            return;
+        }
         if (!code_is_one_of(naming, name->dtypes[i], true)) {
             add(naming, "name.dtype",
                 arena_printf(naming->arena, "the name says %s, and no tensor has that dtype",
                              name->dtypes[i]));
             return;
         }
+    }
     if (index != NULL && (name->dtype_count < 2 || !text_equal(name->dtypes[0], index)))
         add(naming, "name.dtype",
             arena_printf(naming->arena, "the name doesn't say the dtype of the indices, %s", index));
@@ -454,4 +459,10 @@ void kernel_name_check(Arena *arena, const ComponentResult *component, Findings 
                          text_printable(arena, naming.operator->name, strlen(naming.operator->name))));
     check_shape(&naming);
     check_dtypes(&naming);
+    problem = kernel_token_problem(arena, &naming.name, &component->trace, naming.call);
+    if (problem != NULL && naming.operator->call_count == 1)
+        findings_add(findings, project_rule("name.shape"), SEVERITY_VIOLATION,
+                     (Place){.file = component->file_count > 0 ? component->files[0] : component->file}, "%s",
+                     problem)
+            ->instead = "let the name say what the call is given";
 }

@@ -25,9 +25,8 @@ Constructions read_constructions(const Composing *composing) {
     return list;
 }
 
-/* The names of forward's positional arguments in a component's own file, without self. */
-static size_t forward_names(Arena *arena, const ProgramFile *file, const char ***names, const char **rest) {
-    const Field *body = node_list(file->tree.module, FIELD_body);
+size_t forward_argument_names(Arena *arena, const Tree *tree, const char ***names, const char **rest) {
+    const Field *body = node_list(tree->module, FIELD_body);
     const Node *forward = NULL;
     *rest = "args";
     *names = NULL;
@@ -76,7 +75,7 @@ static void add_fact(const char *path, const Value *value, void *context) {
 static TensorFacts inputs_of_call(Arena *arena, const Trace *trace, const TraceModuleCall *call,
                                   const ProgramFile *file) {
     const char **names, *rest;
-    const size_t count = forward_names(arena, file, &names, &rest);
+    const size_t count = forward_argument_names(arena, &file->tree, &names, &rest);
     TensorFacts facts = {0};
     FactWalk inputs = {arena, trace, &facts};
     for (size_t i = 0; value_is_container(&call->args) && i < call->args.list.count; i++) {

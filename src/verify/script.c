@@ -2,6 +2,7 @@
 #include "script.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -9,16 +10,85 @@ enum {
     MOST_LENT = 8
 };
 
+/* ---- What it says ---------------------------------------------------------------------------------- */
+
 static bool is_word_character(char c) {
     return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
-static bool has_word(const char *text, const char *word) {
+/* The next `word` from `text`, or NULL; `start`: of the text that it stands in. */
+static const char *find_word(const char *start, const char *text, const char *word) {
     const size_t length = strlen(word);
     for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word))
-        if ((at == text || !is_word_character(at[-1])) && !is_word_character(at[length]))
-            return true;
-    return false;
+        if ((at == start || !is_word_character(at[-1])) && !is_word_character(at[length]))
+            return at;
+    return NULL;
+}
+
+/* The whole number that ends at `end` but for spaces, which is then where it starts; -1: there is none.
+ * "1e-3", "v1.0" and "[2, 3]" end in none. */
+static long number_before(const char *start, const char **end) {
+    const char *at = *end;
+    while (at > start && at[-1] == ' ')
+        at--;
+    const char *after = at;
+    while (at > start && isdigit((unsigned char)at[-1]))
+        at--;
+    if (at == after || (at > start && strchr(" ([/,", at[-1]) == NULL))
+        return -1;
+    *end = at;
+    return strtol(at, NULL, 10);
+}
+
+/* "2 of 3", "2/3", "2 of 3 tests" before `end`: are these fewer than all? */
+static bool is_part_of(const char *start, const char *end, bool *tells) {
+    const char *at = end;
+    long all = number_before(start, &at);
+    if (all < 0) { /* a word between */
+        while (at > start && at[-1] == ' ')
+            at--;
+        while (at > start && isalpha((unsigned char)at[-1]))
+            at--;
+        all = number_before(start, &at);
+    }
+    while (at > start && at[-1] == ' ')
+        at--;
+    if (at - start >= 2 && strncmp(at - 2, "of", 2) == 0)
+        at -= 2;
+    else if (at > start && at[-1] == '/')
+        at--;
+    else
+        return false;
+    const long some = number_before(start, &at);
+    *tells = all >= 0 && some >= 0;
+    return *tells && some < all;
+}
+
+/* "1 FAIL", "FAIL: 1", "output 2: FAIL"; not "0 FAIL", "PASS or FAIL". */
+static bool says_fail(const char *line, const char *word, size_t length) {
+    const char *before = word, *after = word + length;
+    const long counted = number_before(line, &before);
+    if (counted >= 0)
+        return counted > 0;
+    while (before > line && before[-1] == ' ')
+        before--;
+    const bool other =
+        before > line && (before[-1] == '/' || (before - line > 2 && strncmp(before - 3, " or", 3) == 0) ||
+                          (before - line > 2 && strncmp(before - 3, " no", 3) == 0));
+    const bool last =
+        after[strcspn(after, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")] == '\0';
+    after += strspn(after, ":= ");
+    return (last && !other) || (after > word + length && strtol(after, NULL, 10) > 0);
+}
+
+static bool line_fails(const char *line) {
+    static const char *const words[] = {"FAIL", "FAILED"};
+    bool fails = text_starts(line, "FAIL");
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        for (const char *at = find_word(line, line, words[i]); at != NULL;
+             at = find_word(line, at + 1, words[i]))
+            fails = fails || says_fail(line, at, strlen(words[i]));
+    return fails;
 }
 
 static const char *line_at(Arena *arena, const char *start) {
@@ -28,14 +98,24 @@ static const char *line_at(Arena *arena, const char *start) {
                                    : arena_printf(arena, "%.*s...", LONGEST_SHOWN, start);
 }
 
-/* The first line that starts with FAIL, or NULL. */
-static const char *failed_line(const char *log) {
-    for (const char *line = log; line != NULL; line = strchr(line, '\n')) {
-        line += strspn(line, " \t\r\n");
-        if (text_starts(line, "FAIL"))
-            return line;
+/* The first line that says FAIL; else the last that tells how many of all pass, if not all do: what counts up
+ * ends at all. NULL: there is none. */
+static const char *failed_line(Arena *arena, const char *log) {
+    const char *part = NULL, *next = log;
+    while (next != NULL) {
+        const char *line = next + strspn(next, " \t\r\n");
+        const char *text = arena_strndup(arena, line, strcspn(line, "\r\n"));
+        if (line_fails(text))
+            return text;
+        for (const char *at = find_word(text, text, "PASS"); at != NULL;
+             at = find_word(text, at + 1, "PASS")) {
+            bool tells = false, fewer = is_part_of(text, at, &tells);
+            if (tells)
+                part = fewer ? text : NULL;
+        }
+        next = strchr(line, '\n');
     }
-    return NULL;
+    return part;
 }
 
 static const char *last_line_said(Arena *arena, const char *log) {
@@ -50,7 +130,7 @@ static const char *last_line_said(Arena *arena, const char *log) {
 
 static void judge(Arena *arena, const CellReport *report, ScriptResult *result) {
     const json_t *status = json_object_get(report->done, "status");
-    const char *failed = failed_line(report->log);
+    const char *failed = failed_line(arena, report->log);
     result->said = last_line_said(arena, report->log);
     result->seconds = report->wall_seconds;
     result->status = -1;
@@ -71,7 +151,7 @@ static void judge(Arena *arena, const CellReport *report, ScriptResult *result) 
                                        result->said[0] == '\0' ? " and said nothing" : ": ", result->said);
     else if (failed != NULL)
         result->why_not = arena_printf(arena, "said: %s", line_at(arena, failed));
-    else if (!has_word(report->log, "PASS"))
+    else if (find_word(report->log, report->log, "PASS") == NULL)
         result->why_not = result->said[0] == '\0'
                               ? "printed nothing, and should print PASS"
                               : arena_printf(arena, "did not print PASS; its last line: %s", result->said);

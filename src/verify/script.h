@@ -5,7 +5,7 @@
 #include "runs.h"
 
 typedef struct ScriptResult {
-    bool passed;         /* exit status 0, the word PASS, and no line that starts with FAIL */
+    bool passed;         /* exit status 0, the word PASS, and no line that says FAIL */
     const char *said;    /* the last line that it printed; "" if none */
     const char *why_not; /* one sentence, without a subject: "exited with status 1"; NULL if it passed */
     int status;          /* its exit status; -1 where it was killed */

@@ -175,6 +175,21 @@ def coverage_summary_has_another_status(d):
     d.json("verification/coverage_summary.json", lambda summary: summary["coverage"]["op_details"][0].update(status="missing"))
 
 
+@variant([6], ["it lists gelu twice"])
+def coverage_summary_has_a_row_twice(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"]["op_details"].append(summary["coverage"]["op_details"][0]))
+
+
+@variant([6], ["it says decomposed_ops_count: 99, and there are 9"])
+def coverage_summary_has_another_count(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary.update(decomposed_ops_count=99))
+
+
+@variant([6], ["it has extraction_errors"])
+def coverage_summary_tells_of_errors(d):
+    d.json("verification/coverage_summary.json", lambda summary: summary.update(extraction_errors=["no trace"]))
+
+
 @variant([6])
 def coverage_summary_is_no_json(d):
     d.write("verification/coverage_summary.json", "{")
@@ -290,6 +305,39 @@ def fusion_with_a_residual(d):
     d.edit("tiny", "return x + self.proj(F.gelu(self.fc(self.norm(x))))", "y = self.norm(x)\n        return y + self.proj(F.gelu(self.fc(y)))")
 
 
+def in_step_3_and_mlp(d, old, new):
+    """What the fusion is by itself, and rewritten."""
+    d.edit(MLP, old, new)
+    d.replace(STEP_3 + "/refactored.py", old, new)
+
+
+def residual_inside_of_norm(d):
+    """The block adds its residual behind the norm."""
+    for stem in ("tiny", BLOCK):
+        d.edit(stem, "return x + self.proj(F.gelu(self.fc(self.norm(x))))", "y = self.norm(x)\n        return y + self.proj(F.gelu(self.fc(y)))")
+
+
+@variant([13], ["at blocks.0.mlp in the recomposed model add joins a value with what linear, gelu, linear computed from it"])
+def fusion_has_a_residual_when_its_parent_says_so(d):
+    residual_inside_of_norm(d)
+    for name, call in ((MLP, "self.proj(F.gelu(self.fc(x)))"), (None, "self.proj(self.act(self.fc(x)))")):
+        old, new = "return " + call, "y = %s\n        for _ in range(self.skip):\n            y = x + y\n        return y" % call
+        d.edit(name, old, new) if name else d.replace(STEP_3 + "/refactored.py", old, new)
+    in_step_3_and_mlp(d, "super().__init__()\n", "super().__init__()\n        self.skip = 0\n")
+    d.replace(STEP_2 + "/refactored.py", "x + self.mlp(", "self.mlp(")
+    d.replace(STEP_2 + "/refactored.py", "MLP(width, inner)\n", "MLP(width, inner)\n        self.mlp.skip = 1\n")
+
+
+@variant([13], ["at blocks.0.mlp in the recomposed model add joins a value with what linear, gelu, linear computed from it"])
+def fusion_is_given_one_value_twice(d):
+    residual_inside_of_norm(d)
+    in_step_3_and_mlp(d, "self, x)", "self, x, rest)")
+    in_step_3_and_mlp(d, "return self.proj(", "return rest + self.proj(")
+    in_step_3_and_mlp(d, "return [torch.randn(2, 4, 8)]", "return [torch.randn(2, 4, 8), torch.randn(2, 4, 8)]")
+    d.replace(STEP_2 + "/refactored.py", "return x + self.mlp(self.norm(x))", "y = self.norm(x)\n        return self.mlp(y, y)")
+    d.tree(lambda tree: (tree["nodes"][MLP]["input_shapes"].update(rest=[2, 4, 8]), tree["nodes"][MLP]["input_dtypes"].update(rest="float32")))
+
+
 @variant([14], ["gelu_fp32"])
 def file_without_a_node(d):
     d.tree(lambda tree: tree["nodes"].pop(GELU))
@@ -382,6 +430,54 @@ def kernel_is_given_another_number(d):
     d.edit(GELU, "F.gelu(x)", "F.leaky_relu(x, negative_slope=slope)")
     d.edit(GELU, "torch.randn(2, 4, 16)", "torch.randn(2, 4, 16), 0.01")
     d.replace(STEP_3 + "/refactored.py", "self.act(self.fc(x))", "self.act(self.fc(x), 0.2)")
+
+
+def block_is_given(d, argument, scale, own, given):
+    """The block takes one more argument, by which it scales what it adds: `own` by itself, `given` in the model, where that is 2."""
+    d.edit("tiny", "return x + self.proj", "return x + 2 * self.proj")
+    for name in [BLOCK, None]:
+        for old, new in (("self, x)", "self, x, %s)" % argument), ("return x + self.", "return x + %s * self." % scale),
+                         ("return [torch.randn(2, 4, 8)]", "return [torch.randn(2, 4, 8), %s]" % own)):
+            d.edit(name, old, new) if name else d.replace(STEP_2 + "/refactored.py", old, new)
+    d.replace(STEP_1 + "/refactored.py", "x = block(x)", "x = block(x, %s)" % given)
+
+
+@variant([17], ["scale is given 1 here, 2 in the original (at blocks.0)"])
+def layer_is_given_another_number(d):
+    block_is_given(d, "scale", "scale", "1.0", "2.0")
+
+
+@variant([17], ["scale is given 1 here, 2 in the original (at blocks.0)"])
+def layer_is_given_another_number_by_keyword(d):
+    block_is_given(d, "scale=2.0", "scale", "1.0", "scale=2.0")
+
+
+@variant([17], ["how is given 'once' here, 'twice' in the original (at blocks.0)"])
+def layer_is_given_another_word(d):
+    block_is_given(d, "how", "{'once': 1, 'twice': 2}[how]", "'once'", "'twice'")
+
+
+def lists_mul(d):
+    """The coverage summary with the products that scale the block."""
+    row = {"op_type": "mul", "original_count": 2, "decomposed_count": 2, "status": "covered"}
+    d.json("verification/coverage_summary.json", lambda summary: summary["coverage"]["op_details"].append(row))
+
+
+@variant()
+def layer_is_given_the_number_of_the_model(d):
+    block_is_given(d, "scale", "scale", "2", "2")
+    lists_mul(d)
+
+
+@variant()
+def layer_is_given_the_number_of_one_place(d):
+    """Of two places the first gives 2."""
+    block_is_given(d, "scale", "scale", "2", "2")
+    lists_mul(d)
+    d.edit("tiny", "        for block in self.blocks:\n            x = block(x)\n", "        for i in range(len(self.blocks)):\n            x = self.blocks[i](x, i + 2)\n")
+    d.edit("tiny", "self, x):\n        return x + 2 *", "self, x, scale):\n        return x + scale *")
+    d.replace(STEP_1 + "/refactored.py", "        for block in self.blocks:\n            x = block(x, 2)\n",
+              "        for i in range(len(self.blocks)):\n            x = self.blocks[i](x, i + 2)\n")
 
 
 def smaller_head(d, takes, builds, gives, calls):
@@ -639,6 +735,11 @@ def a_cycle(d):
 
 
 # ---- Recomposition and what the folder says of itself ----
+
+@variant([3], ["it can't be judged: steps/step_3_mlp_to_kernels/weight_map.json:1:45: not valid JSON: duplicate object key"])
+def a_map_with_a_key_twice(d):
+    d.write(STEP_3 + "/weight_map.json", '{"fc.weight": "fc.linear.weight", "fc.weight": "fc.linear.weight"}')
+
 
 @variant([3])
 def a_wrong_map(d):

@@ -83,6 +83,10 @@ kernel("rotary_embedding_16_fp32", "PASS", """
        return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)
        """, inputs="torch.randn(1, 2, 8, 16)")
 
+# ---- Kernels that compute nothing in eval mode ---------------------------------------------------------------------------
+kernel("dropout_fp32", "PASS", "return self.drop(x)", "self.drop = nn.Dropout(0.1)")
+kernel("cat_1x1x16_fp32", "PASS", "return torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1)", "self.token = nn.Parameter(torch.zeros(1, 1, 16))")
+
 # ---- Kernels that are none -------------------------------------------------------------------------------------------------
 kernel("silu_of_data_fp32", "level.kernel", "return torch.tensor([[v * 2 for v in row] for row in x.tolist()])", inputs="torch.randn(2, 4)",
        says="reads data into Python")
@@ -115,6 +119,21 @@ kernel("tanh_77_fp32", "name.shape", "return torch.tanh(x)", says="77")
 kernel("matmul_2x3x4_2x4x6_fp32", "name.shape", "return x @ y", arguments="x, y",
        inputs="torch.randn(2, 3, 4), torch.randn(2, 4, 5)", says="2x4x5")
 
+kernel("leaky_relu_slope02_fp32", "PASS", "return F.leaky_relu(x, 0.2)")
+kernel("leaky_relu_slope0p2_fp32", "PASS", "return F.leaky_relu(x, negative_slope=0.2)")
+kernel("leaky_relu_slope03_fp32", "name.shape", "return F.leaky_relu(x, 0.2)", says="the name says slope03, and its negative_slope is 0.2")
+kernel("softmax_dim2_fp32", "PASS", "return torch.softmax(x, -1)")
+kernel("softmax_dim1_fp32", "name.shape", "return F.softmax(x, dim=2)", says="the name says dim1, and its dim is 2")
+kernel("layer_norm_16_eps1e6_fp32", "PASS", "return self.norm(x)", "self.norm = nn.LayerNorm(16, eps=1e-6)")
+kernel("layer_norm_16_eps1e5_fp32", "name.shape", "return self.norm(x)", "self.norm = nn.LayerNorm(16, eps=1e-6)", says="its eps is 1e-06")
+kernel("linear_16x4_nobias_fp32", "PASS", "return self.fc(x)", "self.fc = nn.Linear(16, 4, bias=False)")
+kernel("linear_16x2_nobias_fp32", "name.shape", "return self.fc(x)", "self.fc = nn.Linear(16, 2)", says="it has a bias")
+kernel("linear_16x2_bias_fp32", "name.shape", "return self.fc(x)", "self.fc = nn.Linear(16, 2, bias=False)", says="it has none")
+kernel("gelu_tanh_fp32", "PASS", "return F.gelu(x, approximate='tanh')")
+kernel("gelu_tanh_bf16", "name.shape", "return F.gelu(x)", inputs="torch.randn(2, 8, dtype=torch.bfloat16)", says="approximate='none'")
+kernel("gelu_erf_fp32", "name.shape", "return F.gelu(x, approximate='tanh')", says="approximate='tanh'")
+kernel("linear_16x8_fp32_fp32", "name.dtype", "return self.fc(x)", "self.fc = nn.Linear(16, 8)", says="the name says fp32 twice")
+
 # ---- Fusions ---------------------------------------------------------------------------------------------------------------
 fusion("conv_bn_relu", "PASS", "return self.act(self.norm(self.conv(x)))",
        "self.conv = nn.Conv2d(3, 8, 3)\nself.norm = nn.BatchNorm2d(8)\nself.act = nn.ReLU(inplace=True)",
@@ -145,6 +164,8 @@ fusion("norm_by_hand", "PASS",
        "self.fc = nn.Linear(16, 16)")
 fusion("rms_norm_alone", "level.misclassified", "return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))",
        "self.weight = nn.Parameter(torch.ones(16))", says="misclassified: it is one operation, rms_norm")
+fusion("attention_of_torch", "PASS", "return self.attention(x, x, x, need_weights=False)[0]",
+       "self.attention = nn.MultiheadAttention(16, 2, batch_first=True)")
 fusion("rope_alone", "level.misclassified", "return x * cos + rotate_half(x) * sin", arguments="x, cos, sin", before=ROTATE,
        inputs="torch.randn(1, 2, 8, 16), torch.randn(8, 16), torch.randn(8, 16)", says="one operation, rope")
 case("layer", "only_linear", "level.misclassified", "return self.fc(x)", "self.fc = nn.Linear(16, 16)", says="one operation, linear")
@@ -184,6 +205,13 @@ fusion("test_exits_1", "component.self-test", *RELU, test=MAIN + 'print("PASS")\
 fusion("test_says_nothing", "component.self-test", *RELU, test="", says="printed nothing, and should print PASS; end the file with an `if __name__ == \"__main__\":`")
 fusion("hangs", "component.", "while True:\n    pass\nreturn x", says="did not end within", test=MAIN + 'print("PASS")\n')
 fusion("test_says_passed", "component.self-test", *RELU, test=MAIN + 'print("PASSED")\n', says="did not print PASS")
+for name, said, what in (("none_of_one", "0 of 1 PASS", "said: 0 of 1 PASS"), ("two_of_three", "tests: 2/3 PASS", "2/3"), ("one_fails", "3 PASS, 1 FAIL", "1 FAIL"),
+                         ("a_count_of_failed", "PASS: 3, FAILED: 1", "FAILED: 1"), ("a_line_ends_in_fail", "output 0: PASS\\noutput 1: FAIL", "said: output 1: FAIL"),
+                         ("fewer_words", "[1/2] PASS\\n1 of 2 tests PASS", "1 of 2 tests")):
+    fusion("test_says_" + name, "component.self-test", *RELU, test=MAIN + 'print("%s")\n' % said, says=what)
+for name, said in (("all_of_all", "3 of 3 PASS"), ("counts_up", "[1/2] shapes PASS\\n[2/2] values PASS"), ("no_fail", "PASS: 3, FAIL: 0, 0 FAIL"), ("small", "max diff 0 of 1e-5 PASS"),
+                   ("control", "a wrong one would FAIL here: PASS"), ("which", "PASS\\nthis prints PASS or FAIL")):
+    fusion("test_says_" + name, "PASS", *RELU, test=MAIN + 'print("%s")\n' % said)
 # What makes the inputs in the same cell leaves nothing behind, and is asked again where it could not be asked there.
 fusion("test_alone", "PASS", *RELU, test=MAIN + 'import sys\n    assert not [name for name in sys.modules if name.startswith("component_")]\n    print("PASS")\n')
 fusion("test_draws", "PASS", *RELU, test=MAIN + 'state = torch.initial_seed(), float(torch.rand(1))\n    torch.manual_seed(state[0])\n'
