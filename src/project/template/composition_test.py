@@ -61,8 +61,12 @@ def listed(folder, pattern):
     return [path for path in sorted(folder.glob(pattern)) if path.name != "__init__.py" and not path.name.startswith(".")]
 
 
+def files_of(level):
+    return [path for path in listed(FOLDER / level, "*.py") if path.is_file()]
+
+
 def component_files():
-    return [path for level in LEVELS for path in listed(FOLDER / level, "*.py")]
+    return [path for level in LEVELS for path in files_of(level)]
 
 
 def find_original():
@@ -76,7 +80,7 @@ def find_original():
         for folder in (Path.cwd(), FOLDER, *FOLDER.parents):
             if name.endswith(".py") and (folder / name).is_file():
                 return (folder / name).resolve()
-    models = listed(FOLDER / LEVELS[0], "*.py")
+    models = files_of(LEVELS[0])
     if not models:
         raise Failure("there is no file in level_3_model")
     return models[0]
