@@ -363,6 +363,7 @@ static Status verify(StepState *step, Error *error) {
         return STATUS_ERROR;
     if (proved) {
         judge_run(step);
+        step_judge_constants(step);
         step_report_unmapped(step);
         return STATUS_OK;
     }

@@ -448,10 +448,9 @@ static void judge_finite(Trials *trials) {
     }
 }
 
-static void judge_constants(Trials *trials) {
-    StepState *step = trials->step;
+void step_judge_constants(StepState *step) {
     Diagnosis found;
-    if (!step->has_traces || table_has(trials->reported, "different"))
+    if (!step->has_traces)
         return;
     if (definite_difference(step->arena, &step->original.program, &step->original_trace,
                             &step->candidate.program, &step->candidate_trace, step->assignment, &found) ||
@@ -508,7 +507,8 @@ Status step_run_trials(StepState *step, Error *error) {
             no_evidence(step,
                         "no trial gave an output that could have differed: constant, empty or not finite");
     }
-    judge_constants(&trials);
+    if (!table_has(trials.reported, "different"))
+        step_judge_constants(step);
     judge_dependence(&trials);
     pair_close(&trials.first);
     pair_close(&trials.with_perturbed);
