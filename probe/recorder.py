@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import weakref
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -120,7 +120,7 @@ class Recorder(TorchDispatchMode):
         self.bytes = 0  # of all that operators have made, views apart
         self.tensors: List[List[int]] = []
         self.known: Dict[int, Entry] = {}
-        self.storages: Dict[int, Tuple[Any, Entry]] = {}  # address -> a living tensor on it
+        self.storages: Dict[int, List[Entry]] = {}  # address -> the tensors on it, some of which may be gone
         self.storage_of = getattr(torch.Tensor, "untyped_storage", None) or torch.Tensor._storage  # type: ignore[attr-defined]
         self.events: List[List[Any]] = []
         self.seed = torch.initial_seed()
@@ -149,20 +149,31 @@ class Recorder(TorchDispatchMode):
         entry = self.known[id(tensor)] = Entry(tensor, self.tensors_written + len(self.tensors), data)
         self.tensors.append([layout, offset])
         try:
-            self.storages[self.storage_of(tensor)._cdata] = (entry.alive, entry)
+            there = self.storages.setdefault(self.storage_of(tensor)._cdata, [])
         except (RuntimeError, NotImplementedError):
-            pass
+            return entry
+        if len(there) & (len(there) - 1) == 0:  # at 1, 2, 4, ..
+            there[:] = living(there)
+        there.append(entry)
         return entry
+
+    def beside(self, tensor: torch.Tensor) -> Iterator[Entry]:
+        """The known tensors on the same memory, the latest first: not those whose object has got other memory since."""
+        address = self.storage_of(tensor)._cdata
+        for entry in reversed(self.storages.get(address, ())):
+            other = entry.alive()
+            if other is not None and any(self.storage_of(each)._cdata == address for each in (other, entry.twin) if each is not None):
+                yield entry
 
     def entry(self, tensor: torch.Tensor) -> Entry:
         """Of a tensor that is used: one that nothing has told of looks into known memory, or its origin is unknown."""
         found = self.known.get(id(tensor))
         if found is not None and found.alive() is tensor:
             return found
-        other = self.storages.get(self.storage_of(tensor)._cdata)
-        if other is not None and other[0]() is not None:
-            found = self.add(tensor, other[1].data)
-            self.events.append(["alias", found.number, other[1].number])
+        other = next(self.beside(tensor), None)
+        if other is not None:
+            found = self.add(tensor, other.data)
+            self.events.append(["alias", found.number, other.number])
             return found
         found = self.add(tensor, [True])
         self.events.append(["unknown", found.number, NO_OPERATOR])
@@ -172,8 +183,7 @@ class Recorder(TorchDispatchMode):
         """What torch.tensor([1, 2]) makes of numbers: the first that is seen of it is that it is lifted."""
         if not isinstance(tensor, torch.Tensor) or tensor.device == META or id(tensor) in self.known and self.known[id(tensor)].alive() is tensor:
             return
-        other = self.storages.get(self.storage_of(tensor)._cdata)
-        if other is None or other[0]() is None:
+        if next(self.beside(tensor), None) is None:
             self.events.append(["constant", self.add(tensor, [False]).number, self.digest(tensor)])
 
     def forget(self, tensor: torch.Tensor) -> None:
@@ -184,8 +194,7 @@ class Recorder(TorchDispatchMode):
         found = self.known.get(id(tensor))
         if found is not None and found.alive() is tensor:
             return
-        other = self.storages.get(self.storage_of(tensor)._cdata)
-        if other is not None and other[0]() is not None and other[0]() is not tensor:
+        if any(other.alive() is not tensor for other in self.beside(tensor)):
             self.entry(tensor)
             return
         entry = self.add(tensor, [tensor.is_floating_point() or tensor.is_complex()])
@@ -444,6 +453,7 @@ class Recorder(TorchDispatchMode):
             reach = 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
             base = torch.empty(tensor.storage_offset() + max(reach, 0), dtype=tensor.dtype, device=META)
             entry.twin = base.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+            self.storages[self.storage_of(entry.twin)._cdata] = [entry]
         return entry.twin
 
     def without_data(self, value: Any) -> Any:
@@ -499,7 +509,7 @@ class Recorder(TorchDispatchMode):
         if self.tensors:
             self.pieces.write(RECORDED_TENSORS, self.tensors)
         if len(self.storages) > self.most_storages:
-            self.storages = {address: each for address, each in self.storages.items() if each[0]() is not None}
+            self.storages = {address: each for address, each in self.storages.items() if living(each)}
             self.most_storages = max(FEWEST_KEPT, 2 * len(self.storages))
         if len(self.known) > self.most_known:
             self.known = {each: entry for each, entry in self.known.items() if entry.alive() is not None}
@@ -514,6 +524,10 @@ LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default)
 PLACED = frozenset(("device", "pin_memory", "layout", "non_blocking", "generator"))  # of no value
 PINNED: Dict[str, Any] = {"pin_memory": None}
 NATIVE_BATCH_NORM = torch.ops.aten.native_batch_norm.default
+
+
+def living(entries: Iterable[Entry]) -> List[Entry]:
+    return [entry for entry in entries if entry.alive() is not None]
 
 
 def argument_at(schema: Schema, index: int, args: Any, kwargs: Dict[str, Any]) -> Any:

@@ -190,8 +190,8 @@ static Status read_keys(Builder *builder, const json_t *json, const char ***keys
     return *count == 0 ? refuse(builder, "it has no key") : STATUS_OK;
 }
 
-/* Does a state lie in the same memory already, in part? */
-static bool overlaps_states(const Builder *builder, uint32_t first, const Tensor *tensor) {
+/* A state that lies in the same memory already, in part; SIZE_MAX: none. */
+static size_t overlapped_state(const Builder *builder, uint32_t first, const Tensor *tensor) {
     MAP_ON_STACK(mine);
     MAP_ON_STACK(other);
     map_of_geometry(tensor->layout->shape, tensor->layout->stride, tensor->layout->rank, tensor->offset,
@@ -201,9 +201,9 @@ static bool overlaps_states(const Builder *builder, uint32_t first, const Tensor
         const Tensor *item = &builder->recording.tensors[builder->state_tensors.items[at].tensor];
         map_of_geometry(item->layout->shape, item->layout->stride, item->layout->rank, item->offset, &other);
         if (steps++ == MOST_STATES_HELD || !map_disjoint(&mine, &other))
-            return true;
+            return at;
     }
-    return false;
+    return SIZE_MAX;
 }
 
 static void tie(Builder *builder, GraphState *state, const char **keys, size_t count) {
@@ -239,7 +239,7 @@ static Status take_state(Builder *builder, const json_t *event) {
     }
     const Tensor *tensor = &builder->recording.tensors[number];
     Storage *storage = &memory->items[tensor->storage];
-    bool overlaps = overlaps_states(builder, storage->last_state, tensor);
+    const size_t overlapped = overlapped_state(builder, storage->last_state, tensor);
     Text *text = builder_text(builder);
     text_printf(text, "%s ", kind);
     text_add_shape(text, layout->dtype, layout->shape, layout->rank);
@@ -248,8 +248,8 @@ static Status take_state(Builder *builder, const json_t *event) {
     draft.state = graph->state_count;
     draft.kept = known;
     TermId term = store_term(&builder->store, &draft, NULL, false);
-    overlaps |=
-        strcmp(store_at(&builder->store, term)->key, keys[0]) != 0; /* forward has changed what there is */
+    const bool changed = /* by forward */
+        strcmp(store_at(&builder->store, term)->key, keys[0]) != 0;
     GraphState *state = arena_push(builder->arena, &graph->states, &graph->state_count,
                                    &builder->state_capacity, sizeof *state);
     TermInfo *info = &builder->store.infos[term.number];
@@ -260,8 +260,9 @@ static Status take_state(Builder *builder, const json_t *event) {
                           .buffer = buffer,
                           .known = known,
                           .initial = info->initial,
+                          .overlapped = overlapped,
                           .term = term};
-    if (overlaps)
+    if (overlapped != SIZE_MAX || changed)
         memory_place(memory, number,
                      store_unknown(&builder->store, layout->dtype, layout->shape, layout->rank));
     else

@@ -58,8 +58,9 @@ typedef struct GraphState {
     const char **keys; /* the first names it; the others are tied to it */
     size_t key_count;
     bool buffer;
-    bool known;     /* a buffer that keeps its value from construction (policy.md, "Buffers") */
-    TermId initial; /* what construction left in it */
+    bool known;        /* a buffer that keeps its value from construction (policy.md, "Buffers") */
+    TermId initial;    /* what construction left in it */
+    size_t overlapped; /* an earlier state in whose memory it lies in part or otherwise; SIZE_MAX: none */
     TermId term;
     TermId final;     /* what it holds after forward; equal to `term` if nothing wrote it */
     uint32_t storage; /* as in GraphOutput */
@@ -197,6 +198,11 @@ Unification graph_unify(Arena *arena, const Graph *original, const Graph *candid
  * is what has one name, or what the rules say. */
 const char *graph_unlike_memory(Arena *arena, const Graph *original, const Graph *candidate,
                                 const BindingRules *rules);
+
+/* A state that lies in another's memory on one side only, in part or in another order: what changes the one
+ * changes the other there. A sentence, or NULL. */
+const char *graph_unlike_state_memory(Arena *arena, const Graph *original, const Graph *candidate,
+                                      const BindingRules *rules);
 
 /* ---- For people --------------------------------------------------------------------------- */
 /* A term in short: "gelu(approximate='tanh')"; a state by its key. Usual arguments are left out. */

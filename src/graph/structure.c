@@ -271,3 +271,28 @@ const char *graph_unlike_memory(Arena *arena, const Graph *original, const Graph
                         : unlike_sharing(arena, original, candidate,
                                          states_by_name(arena, original, candidate, rules));
 }
+
+static const char *lies_in(Arena *arena, const Graph *graph, size_t state, const char *side) {
+    const GraphState *within = &graph->states[graph->states[state].overlapped];
+    return arena_printf(arena, "%s lies in the memory of %s in the %s only", graph->states[state].keys[0],
+                        within->keys[0], side);
+}
+
+const char *graph_unlike_state_memory(Arena *arena, const Graph *original, const Graph *candidate,
+                                      const BindingRules *rules) {
+    const size_t *stands = states_by_name(arena, original, candidate, rules);
+    bool *matched = ARENA_ARRAY(arena, bool, original->state_count + 1);
+    for (size_t s = 0; s < candidate->state_count; s++) {
+        const size_t within = candidate->states[s].overlapped, state = stands[s];
+        if (within == SIZE_MAX)
+            continue;
+        if (state == SIZE_MAX || original->states[state].overlapped == SIZE_MAX ||
+            original->states[state].overlapped != stands[within])
+            return lies_in(arena, candidate, s, "refactored");
+        matched[state] = true;
+    }
+    for (size_t s = 0; s < original->state_count; s++)
+        if (original->states[s].overlapped != SIZE_MAX && !matched[s])
+            return lies_in(arena, original, s, "original");
+    return NULL;
+}

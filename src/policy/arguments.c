@@ -79,30 +79,88 @@ const Node *arguments_forward(const Program *program, bool original) {
                     : find_forward(program, "RefactoredModel", "Model");
 }
 
+static bool is_constant_index(const Node *node) {
+    return node != NULL &&
+           (node->kind == NODE_Constant ||
+            (node->kind == NODE_UnaryOp && is_constant_index(node_child(node, FIELD_operand))));
+}
+
+static bool is_unpacked(const Node *assign) {
+    const Field *targets = node_list(assign, FIELD_targets);
+    const Node *target = targets->count == 1 ? targets->items[0] : NULL;
+    if (target == NULL || (target->kind != NODE_Tuple && target->kind != NODE_List))
+        return false;
+    const Field *names = node_list(target, FIELD_elts);
+    for (size_t i = 0; i < names->count; i++)
+        if (names->items[i] == NULL || names->items[i]->kind == NODE_Starred)
+            return false;
+    return true;
+}
+
+/* `batch["x"]`, `pair[0]`, `batch.x`, `a, b = pair`: these take what they name, and no more. */
+static bool takes_what_it_names(const Node *node) {
+    const Node *parent = node->parent, *above = parent->parent;
+    switch (parent->kind) {
+    case NODE_Subscript:
+        return node_child(parent, FIELD_value) == node && is_constant_index(node_child(parent, FIELD_slice));
+    case NODE_Attribute:
+        return above == NULL || above->kind != NODE_Call || node_child(above, FIELD_func) != parent;
+    case NODE_Assign: return is_unpacked(parent);
+    default: return false;
+    }
+}
+
+static bool look_for_whole(const Node *node, void *context) {
+    Reading *reading = context;
+    Reading one = *reading;
+    one.found = false;
+    if (node->kind == NODE_Name)
+        look_for(node, &one);
+    reading->found |= one.found && !takes_what_it_names(node);
+    return !reading->found;
+}
+
+static bool stands_in(const Node *forward, NodeVisitor *visit, Reading reading) {
+    const Field *body = node_list(forward, FIELD_body);
+    for (size_t s = 0; s < body->count && !reading.found; s++)
+        if (body->items[s] != NULL)
+            node_walk(body->items[s], visit, &reading);
+    return reading.found;
+}
+
+static void add_argument(Arena *arena, Reading reading, const Node *parameter, NodeVisitor *visit,
+                         bool positional, ArgumentRest rest, ForwardArguments *arguments) {
+    const Node *forward = reading.forward->node;
+    reading.name = node_text(parameter, FIELD_arg);
+    *(ForwardArgument *)ARENA_PUSH(arena, arguments) =
+        (ForwardArgument){.name = reading.name,
+                          .node = parameter,
+                          .positional = positional,
+                          .read = stands_in(forward, visit, reading),
+                          .whole = stands_in(forward, look_for_whole, reading),
+                          .rest = rest};
+}
+
 static void add_arguments(Arena *arena, const Names *names, const ProgramFile *file, const Node *forward,
                           NodeVisitor *visit, ForwardArguments *arguments) {
     static const FieldName lists[] = {FIELD_posonlyargs, FIELD_args, FIELD_kwonlyargs};
+    static const FieldName rests[] = {FIELD_vararg, FIELD_kwarg};
     const Node *parameters = node_child(forward, FIELD_args);
-    const Field *body = node_list(forward, FIELD_body);
+    const Reading reading = {.names = names, .file = file, .forward = names_scope_made(names, file, forward)};
     bool self = true;
     for (size_t l = 0; parameters != NULL && l < COUNT_OF(lists); l++) {
         const Field *list = node_list(parameters, lists[l]);
         for (size_t i = 0; i < list->count; i++) {
-            if (self || list->items[i] == NULL) {
-                self = false;
-                continue;
-            }
-            Reading reading = {.names = names,
-                               .file = file,
-                               .forward = names_scope_made(names, file, forward),
-                               .name = node_text(list->items[i], FIELD_arg)};
-            for (size_t s = 0; s < body->count && !reading.found; s++)
-                if (body->items[s] != NULL)
-                    node_walk(body->items[s], visit, &reading);
-            *(ForwardArgument *)ARENA_PUSH(arena, arguments) =
-                (ForwardArgument){reading.name, list->items[i], lists[l] != FIELD_kwonlyargs, reading.found};
+            if (!self && list->items[i] != NULL)
+                add_argument(arena, reading, list->items[i], visit, lists[l] != FIELD_kwonlyargs, REST_NONE,
+                             arguments);
+            self = false;
         }
     }
+    for (size_t r = 0; parameters != NULL && r < COUNT_OF(rests); r++)
+        if (node_child(parameters, rests[r]) != NULL)
+            add_argument(arena, reading, node_child(parameters, rests[r]), visit, false,
+                         r == 0 ? REST_POSITIONAL : REST_KEYWORD, arguments);
 }
 
 ForwardArguments policy_arguments_of_original(Arena *arena, const Program *original) {
@@ -151,7 +209,8 @@ void policy_judge_arguments(const Program *candidate, const Program *original, F
     if (forward != NULL && theirs.count > 0)
         add_arguments(arena, names_new(arena, candidate), file, forward, look_for, &ours);
     for (size_t i = 0; i < theirs.count; i++) {
-        const ForwardArgument *like = theirs.items[i].read ? find_like(&ours, &theirs.items[i], i) : NULL;
+        const bool asked = theirs.items[i].read && theirs.items[i].rest == REST_NONE;
+        const ForwardArgument *like = asked ? find_like(&ours, &theirs.items[i], i) : NULL;
         if (like != NULL && !like->read)
             findings_add(findings, &RULE_STEP_ARGUMENT_UNREAD, SEVERITY_VIOLATION,
                          node_place(&file->tree, like->node),

@@ -119,12 +119,20 @@ static bool key_is_inside(const Table *insides, Arena *arena, const char *key) {
     return table_has(insides, "");
 }
 
+/* A module that stands at two paths is in the trace at one, and its tensors have a key there too. */
+static bool is_second_path(const Table *paths, Arena *arena, const char *key) {
+    const char *dot = strrchr(key, '.');
+    return dot != NULL && !table_has(paths, arena_strndup(arena, key, (size_t)(dot - key)));
+}
+
 static bool *find_child_state(Judge *judge) {
     const Trace *trace = judge->trace;
-    Table *insides = table_new(judge->arena);
-    for (size_t m = 0; m < trace->module_count; m++)
+    Table *insides = table_new(judge->arena), *paths = table_new(judge->arena);
+    for (size_t m = 0; m < trace->module_count; m++) {
+        table_put(paths, trace->modules[m].path, TABLE_PRESENT);
         if (judge->module_inside[m])
             table_put(insides, trace->modules[m].path, TABLE_PRESENT);
+    }
     bool *child_state = ARENA_ARRAY(judge->arena, bool, trace->tensor_count);
     for (size_t t = 0; t < trace->tensor_count; t++) {
         const TraceTensor *tensor = &trace->tensors[t];
@@ -133,7 +141,8 @@ static bool *find_child_state(Judge *judge) {
         for (size_t k = 0; k < tensor->key_count; k++) {
             bool inside = key_is_inside(insides, judge->arena, tensor->keys[k]);
             child_state[t] = child_state[t] || inside;
-            if (!inside && tensor->origin == ORIGIN_PARAMETER) {
+            if (!inside && tensor->origin == ORIGIN_PARAMETER &&
+                !is_second_path(paths, judge->arena, tensor->keys[k])) {
                 Finding *finding =
                     judge_report(judge, &RULE_INIT_PARAMETER, SEVERITY_VIOLATION, 0, 0, NULL,
                                  "the parameter %s belongs to no child",

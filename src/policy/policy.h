@@ -57,10 +57,17 @@ typedef struct Texts {
 void policy_judge_conditions(Arena *results, const Program *candidate, const Program *original,
                              Findings *findings, Texts *left_out);
 /* An argument of forward. */
+typedef enum ArgumentRest {
+    REST_NONE,
+    REST_POSITIONAL /* *args */,
+    REST_KEYWORD /* **kwargs */
+} ArgumentRest;
 typedef struct ForwardArgument {
     const char *name;
     const Node *node;
     bool positional, read; /* read: for more than to raise an error, in the original */
+    bool whole; /* used otherwise than by the elements that constants name: how many there are may matter */
+    ArgumentRest rest; /* such stand last */
 } ForwardArgument;
 typedef struct ForwardArguments {
     ForwardArgument *items;

@@ -94,15 +94,23 @@ static bool differs(const Value *a, const Value *b) {
     return is_definite(a) && is_definite(b) && !same_constant(a, b);
 }
 
-/* The first constant that two calls of one operator don't share; false if there is none. Whether it works in
- * place is no constant of an operator: what it overwrites is compared as values. */
-static bool other_constant(const TraceCall *theirs, const TraceCall *ours, const Value **a, const Value **b) {
+/* What every trial shows, and may be written in several ways: the letters of an equation, whether a dimension
+ * is kept or put back, whether what is overwritten is the argument. */
+static bool shows_in_values(const char *operator, const char * argument) {
+    return strcmp(operator, "einsum") == 0 || strcmp(argument, "keepdim") == 0 ||
+           strcmp(argument, "inplace") == 0;
+}
+
+/* The first constant that two calls of `operator` don't share; false if there is none. */
+static bool other_constant(const char *operator, const TraceCall * theirs, const TraceCall *ours,
+                           const Value **a, const Value **b) {
     for (size_t i = 0; i < theirs->arg_count && i < ours->arg_count; i++)
-        if (differs(*a = &theirs->args[i], *b = &ours->args[i]))
+        if (!shows_in_values(operator, "") && differs(*a = &theirs->args[i], *b = &ours->args[i]))
             return true;
     for (size_t i = 0; i < theirs->kwarg_count; i++)
         for (size_t j = 0; j < ours->kwarg_count; j++)
-            if (strcmp(theirs->names[i], ours->names[j]) == 0 && strcmp(theirs->names[i], "inplace") != 0 &&
+            if (strcmp(theirs->names[i], ours->names[j]) == 0 &&
+                !shows_in_values(operator, theirs->names[i]) &&
                 differs(*a = &theirs->kwargs[i], *b = &ours->kwargs[j]))
                 return true;
     return false;
@@ -188,7 +196,7 @@ static void take_constants(Arena *arena, Call *one, const char *name, bool integ
         if (value != NULL)
             take_constant(one, as_number(arena, value));
     }
-    if (takes_numbers(name))
+    if (takes_numbers(name) || shows_in_values(name, ""))
         return;
     for (size_t a = 0; a < call->arg_count; a++)
         take_constant(one, integers ? as_number(arena, &call->args[a]) : &call->args[a]);
@@ -430,7 +438,7 @@ bool definite_difference(Arena *arena, const Program *original_program, const Tr
     const bool in_step = same_operators(&theirs, &ours);
     for (size_t i = 0; in_step && i < theirs.count; i++) {
         const Value *a, *b;
-        if (!other_constant(theirs.calls[i], ours.calls[i], &a, &b))
+        if (!other_constant(theirs.names[i], theirs.calls[i], ours.calls[i], &a, &b))
             continue;
         if (same_terms(original, candidate, assignment))
             break; /* independent branches in another order */

@@ -378,6 +378,9 @@ static void tell_unproved(StepState *step, const Graph *original, const Graph *c
     const char *memory = graph_unlike_memory(arena, original, candidate, rules);
     if (memory != NULL)
         step_narrow(step, "soundness 3", arena_printf(arena, "values only: %s", memory));
+    const char *state = graph_unlike_state_memory(arena, original, candidate, rules);
+    if (state != NULL)
+        step_narrow(step, "soundness 5", arena_printf(arena, "weights as they are loaded only: %s", state));
     if (original->read_count <= candidate->read_count)
         return;
     const GraphRead *read = &original->reads[candidate->read_count];

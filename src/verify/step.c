@@ -185,6 +185,13 @@ static void has_tensor(const char *path, const Value *value, void *context) {
     *(bool *)context = true;
 }
 
+static bool holds_containers(const Value *value) {
+    bool found = false;
+    for (size_t i = 0; value_is_container(value) && i < value->list.count; i++)
+        found |= value_is_container(&value->list.items[i]);
+    return found;
+}
+
 static void narrow_by_value(StepState *step, const ForwardArgument *argument, const Value *value,
                             Texts *values) {
     const char *name = text_printable(step->arena, argument->name, strlen(argument->name));
@@ -193,7 +200,8 @@ static void narrow_by_value(StepState *step, const ForwardArgument *argument, co
         value_walk_tensors(step->arena, value, "", has_tensor, &tensor);
     if (!tensor)
         *(const char **)ARENA_PUSH(step->arena, values) = argument->name;
-    if (!tensor && argument->read)
+    const bool counts = tensor && value_is_container(value) && (argument->whole || holds_containers(value));
+    if ((!tensor || counts) && argument->read)
         step_narrow(step, "soundness 7",
                     value == NULL ? arena_printf(step->arena, "called without %s only", name)
                                   : arena_printf(step->arena, "called with %s = %s only", name,
@@ -213,6 +221,34 @@ static const Value *given_for(const StepState *step, const ForwardArgument *argu
     return NULL;
 }
 
+static bool is_named(const ForwardArguments *arguments, const char *name) {
+    for (size_t i = 0; i < arguments->count; i++)
+        if (arguments->items[i].rest == REST_NONE && text_equal(arguments->items[i].name, name))
+            return true;
+    return false;
+}
+
+/* How much of *args and **kwargs the sample's call gives: the original may do something else with another
+ * number of them. */
+static void narrow_by_rest(StepState *step, const ForwardArguments *arguments,
+                           const ForwardArgument *argument) {
+    const Value *args = &step->original_trace.args, *kwargs = &step->original_trace.kwargs;
+    const bool keywords = argument->rest == REST_KEYWORD;
+    size_t named = 0, count = 0;
+    for (size_t i = 0; i < arguments->count; i++)
+        named += arguments->items[i].positional;
+    if (!keywords && value_is_container(args) && args->list.count > named)
+        count = args->list.count - named;
+    for (size_t i = 0; keywords && kwargs->kind == VALUE_DICT && i + 1 < kwargs->list.count; i += 2)
+        count +=
+            kwargs->list.items[i].kind == VALUE_STR && !is_named(arguments, kwargs->list.items[i].text.data);
+    const char *name = text_printable(step->arena, argument->name, strlen(argument->name)),
+               *stars = keywords ? "**" : "*";
+    step_narrow(step, "soundness 7",
+                count == 0 ? arena_printf(step->arena, "called without %s%s only", stars, name)
+                           : arena_printf(step->arena, "called with %zu of %s%s only", count, stars, name));
+}
+
 /* What get_inputs gives that is no tensor, or leaves to its default (soundness 7). Gives the arguments'
  * names. */
 static Texts narrow_by_values(StepState *step) {
@@ -221,7 +257,10 @@ static Texts narrow_by_values(StepState *step) {
         return values;
     const ForwardArguments arguments = policy_arguments_of_original(step->arena, &step->original.program);
     for (size_t i = 0; i < arguments.count; i++)
-        narrow_by_value(step, &arguments.items[i], given_for(step, &arguments.items[i], i), &values);
+        if (arguments.items[i].rest == REST_NONE)
+            narrow_by_value(step, &arguments.items[i], given_for(step, &arguments.items[i], i), &values);
+        else if (arguments.items[i].read)
+            narrow_by_rest(step, &arguments, &arguments.items[i]);
     return values;
 }
 
@@ -324,6 +363,7 @@ static Status verify(StepState *step, Error *error) {
         return STATUS_ERROR;
     if (proved) {
         judge_run(step);
+        step_judge_constants(step);
         step_report_unmapped(step);
         return STATUS_OK;
     }

@@ -115,6 +115,9 @@ MUST_USE Status sample_loose(StepState *step, const json_t *sample, size_t **loo
 /* As sample_perturb, of the kinds of integers: in all of these, or `only` in one of the sample's tensors. */
 MUST_USE Status sample_widen(StepState *step, const json_t *sample, InputKind kind, size_t only,
                              uint64_t seed, MemoryFile **file, Error *error);
+/* Constants and casts that are not the original's, by calls, which have those of what eval mode leaves out
+ * too; of what is not proved by recordings as well (soundness 14). */
+void step_judge_constants(StepState *step);
 /* The guide's trials and the perturbed ones; fills result->trials and says whether they are evidence. */
 MUST_USE Status step_run_trials(StepState *step, Error *error);
 /* Parameters mapped nowhere, once the traces say which of them matter. */

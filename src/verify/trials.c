@@ -369,6 +369,19 @@ static Status run_with_weights(Trials *trials, const json_t *sample, TrialKind k
     return run_with_inputs(trials, sample, kind, inputs, nth, error);
 }
 
+/* Of a small model few elements are equal where it matters, and what is made of them may be lost further on:
+ * there they are handed on as they are too. */
+static Status run_selecting(Trials *trials, const json_t *sample, size_t nth, Error *error) {
+    enum { SMALL = 1 << 18, APART = 100 };
+    static const WeightKind kinds[] = {WEIGHTS_SELECTING, WEIGHTS_STRAIGHT, WEIGHTS_STRAIGHT};
+    const bool small = trials->step->original_description.weights->size <= SMALL;
+    Status status = STATUS_OK;
+    for (size_t i = 0; i < (small ? COUNT_OF(kinds) : 1) && status == STATUS_OK && all_pass(trials); i++)
+        status = run_with_weights(trials, sample, TRIAL_SELECTING_WEIGHTS, kinds[i], INPUT_EQUAL,
+                                  nth + i * APART, error);
+    return status;
+}
+
 /* The last: nothing else should run on such weights. */
 static Status run_odd_weights(Trials *trials, const json_t *sample, Error *error) {
     const size_t rounds = !has_floating_state(trials->step)                ? 0
@@ -379,9 +392,8 @@ static Status run_odd_weights(Trials *trials, const json_t *sample, Error *error
         const size_t nth = COUNT_OF(PERTURBED) + i;
         status = run_with_weights(trials, sample, TRIAL_SCALED_WEIGHTS, WEIGHTS_SCALED, INPUT_BOTH_SIGNS, nth,
                                   error);
-        if (status == STATUS_OK && all_pass(trials))
-            status = run_with_weights(trials, sample, TRIAL_SELECTING_WEIGHTS, WEIGHTS_SELECTING, INPUT_EQUAL,
-                                      nth, error);
+        if (status == STATUS_OK)
+            status = run_selecting(trials, sample, nth, error);
     }
     return status;
 }
@@ -436,10 +448,9 @@ static void judge_finite(Trials *trials) {
     }
 }
 
-static void judge_constants(Trials *trials) {
-    StepState *step = trials->step;
+void step_judge_constants(StepState *step) {
     Diagnosis found;
-    if (!step->has_traces || table_has(trials->reported, "different"))
+    if (!step->has_traces)
         return;
     if (definite_difference(step->arena, &step->original.program, &step->original_trace,
                             &step->candidate.program, &step->candidate_trace, step->assignment, &found) ||
@@ -496,7 +507,8 @@ Status step_run_trials(StepState *step, Error *error) {
             no_evidence(step,
                         "no trial gave an output that could have differed: constant, empty or not finite");
     }
-    judge_constants(&trials);
+    if (!table_has(trials.reported, "different"))
+        step_judge_constants(step);
     judge_dependence(&trials);
     pair_close(&trials.first);
     pair_close(&trials.with_perturbed);

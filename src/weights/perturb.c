@@ -137,23 +137,40 @@ static void scale_rows(const TensorView *source, uint8_t *target, uint64_t seed)
     }
 }
 
-/* A row is what one index of the first dimension has. Most hand on what they get: 1 and 0 for `bias` is what
- * hands it on. */
-static void select_elements(const TensorView *source, bool bias, uint8_t *target, uint64_t seed) {
-    enum { ONE_OF_ROWS_EMPTY = 8, ONE_OF_OTHERS = 4 };
+/* Which element of a row of `length` the row chooses; -1: none. */
+static int64_t chosen_of_row(int64_t length, uint64_t bits) {
+    enum { ONE_OF_ROWS_EMPTY = 8 };
+    return (bits >> 1) % ONE_OF_ROWS_EMPTY == 0 ? -1 : (int64_t)((bits >> 8) % (uint64_t)length);
+}
+
+/* The input of the row's own number; of a convolution in the middle of its kernel. */
+static int64_t own_of_row(const TensorView *source, int64_t row, int64_t length) {
+    const int64_t each = length / source->shape[1];
+    return row % source->shape[1] * each + each / 2;
+}
+
+/* A row is what one index of the first dimension has. Most hand on what they get, `straight` all in its
+ * order: 1 and 0 for `bias` is what hands it on. */
+static void select_elements(const TensorView *source, bool bias, bool straight, uint8_t *target,
+                            uint64_t seed) {
+    enum { ONE_OF_OTHERS = 4 };
     const bool vector = source->rank < 2;
     const int64_t length = vector || source->shape[0] == 0 ? 1 : source->element_count / source->shape[0];
     const uint64_t stream = noise_stream(seed, source->storage_at);
     for (int64_t i = 0; i < source->element_count; i++) {
         const uint8_t *from = tensor_at_linear(source, i);
         const uint64_t bits = noise_at(stream, (uint64_t)(i / length));
-        const bool chosen =
-            (uint64_t)(i % length) == (bits >> 8) % (uint64_t)length && (bits >> 1) % ONE_OF_ROWS_EMPTY != 0;
-        const bool other = (bits >> 32) % ONE_OF_OTHERS == 0;
+        const bool other = !straight && (bits >> 32) % ONE_OF_OTHERS == 0;
+        const bool chosen = !vector && i % length == (straight ? own_of_row(source, i / length, length)
+                                                               : chosen_of_row(length, bits));
         const double number = vector ? (double)(bias == other) : !chosen ? 0 : other ? -1 : 1;
         element_write(source->dtype, target + source->storage_at + (from - (const uint8_t *)source->data),
                       (Element){.real = number});
     }
+}
+
+static bool weights_select(WeightKind kind) {
+    return kind == WEIGHTS_SELECTING || kind == WEIGHTS_STRAIGHT;
 }
 
 void weights_change(const StateDict *original, Bytes source, uint8_t *target, WeightKind kind,
@@ -168,8 +185,8 @@ void weights_change(const StateDict *original, Bytes source, uint8_t *target, We
         view.data = source.data + view.storage_at;
         if (kind == WEIGHTS_SCALED)
             scale_rows(&view, target, seed);
-        else if (kind == WEIGHTS_SELECTING && entry->kind == STATE_PARAMETER)
-            select_elements(&view, text_ends(entry->key, "bias"), target, seed);
+        else if (weights_select(kind) && entry->kind == STATE_PARAMETER)
+            select_elements(&view, text_ends(entry->key, "bias"), kind == WEIGHTS_STRAIGHT, target, seed);
         else if (kind == WEIGHTS_PERTURBED)
             perturb_tensor(&view, target, seed);
     }

@@ -162,9 +162,10 @@ typedef enum WeightKind {
     WEIGHTS_SAME,
     WEIGHTS_PERTURBED, /* every floating parameter and state buffer made distinguishable */
     WEIGHTS_SCALED,    /* each row times its own power of two: 1/4 to 16, to 2 in float16, to 1 in float8 */
-    WEIGHTS_SELECTING  /* of parameters: a row of a matrix has one 1 or, less often, -1, or nothing but zeros;
+    WEIGHTS_SELECTING, /* of parameters: a row of a matrix has one 1 or, less often, -1, or nothing but zeros;
                           a vector ones and some zeros, or, where its name ends in "bias", zeros and some
                           ones; so that equal inputs are equal numbers further in */
+    WEIGHTS_STRAIGHT   /* the same, but that nothing is left out or turned: row n has a 1 for input n */
 } WeightKind;
 
 /* Copies the weights file `source` to `target` (as large) and changes the floating parameters and state

@@ -275,6 +275,14 @@ OTHER_DEVICES = set("ipu xpu mtia".split())
 ABOUT_THE_OBJECT = set("_base _grad_fn volatile".split())
 
 
+def test_memory_is_known_by_every_tensor_that_lives():
+    recorded = Recorded("return x @ self.a @ self.b", [torch.ones(2, 3)],
+                        init="self.a = nn.Parameter(torch.ones(3, 3) + 1)\nself.b = nn.Parameter(self.a.t())")
+    states = {event[3][0]: event[1] for event in recorded.kind("state")}
+    aliases = {event[1]: event[2] for event in recorded.report["events"] if event[0] == "alias"}
+    assert states["b"] in aliases
+
+
 def test_every_overridable_function_is_known_or_safe():
     """An operator with an ATen schema is recorded as itself, equal to itself alone; the others are listed above."""
     import types

@@ -365,6 +365,27 @@ static void test_rows_that_select(void **state) {
     assert_memory_equal(world->candidate_file + buffer_at, buffer, 8 * sizeof *buffer);
 }
 
+static void test_rows_that_hand_on_what_they_get(void **state) {
+    World *world = *state;
+    original(world, "matrix", "[6, 4]", 1);
+    const size_t kernel_at = world->used;
+    original(world, "kernel", "[2, 2, 3]", 1);
+    const size_t bias_at = world->used;
+    original(world, "bias", "[3]", 1);
+    decode(world);
+    weights_change(&world->original, (Bytes){world->file, world->used}, world->candidate_file,
+                   WEIGHTS_STRAIGHT, 1);
+    const float *matrix = (const float *)(const void *)world->candidate_file,
+                *kernel = (const float *)(const void *)(world->candidate_file + kernel_at),
+                *bias = (const float *)(const void *)(world->candidate_file + bias_at);
+    for (size_t i = 0; i < 24; i++)
+        assert_true(matrix[i] == (float)(i % 4 == i / 4 % 4));
+    for (size_t i = 0; i < 12; i++)
+        assert_true(kernel[i] == (float)(i == 1 || i == 10));
+    for (size_t i = 0; i < 3; i++)
+        assert_true(bias[i] == 0);
+}
+
 /* ---- Perturbed inputs --------------------------------------------------------------------- */
 static TensorView input_of(World *world, Dtype dtype, size_t rank, const int64_t *shape) {
     TensorView view;
@@ -532,6 +553,7 @@ int main(void) {
         TEST(test_ties_stay_tied),
         TEST(test_each_row_gets_a_scale_of_its_own),
         TEST(test_rows_that_select),
+        TEST(test_rows_that_hand_on_what_they_get),
         TEST(test_integers_cover_their_table),
         TEST(test_integers_of_no_table_go_past_the_samples),
         TEST(test_booleans_have_both_values),
