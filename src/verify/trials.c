@@ -373,7 +373,7 @@ static Status run_with_weights(Trials *trials, const json_t *sample, TrialKind k
  * there they are handed on as they are too. */
 static Status run_selecting(Trials *trials, const json_t *sample, size_t nth, Error *error) {
     enum { SMALL = 1 << 18, APART = 100 };
-    static const WeightKind kinds[] = {WEIGHTS_SELECTING, WEIGHTS_STRAIGHT, WEIGHTS_STRAIGHT};
+    static const WeightKind kinds[] = {WEIGHTS_SELECTING, WEIGHTS_STRAIGHT};
     const bool small = trials->step->original_description.weights->size <= SMALL;
     Status status = STATUS_OK;
     for (size_t i = 0; i < (small ? COUNT_OF(kinds) : 1) && status == STATUS_OK && all_pass(trials); i++)
