@@ -71,16 +71,19 @@ class ConstructionWatch(TorchFunctionMode):
     """Sees every torch call of a construction. Knows parameters by their storage.
 
     With `initialise` false, filling a parameter does nothing. `initial_values_matter` tells whether anything but the
-    parameters themselves hangs on random draws or on initial values: then they can't be left out."""
+    parameters themselves hangs on random draws or on initial values: then they can't be left out. `drawn_numbers`: numbers of
+    Python's may hang on them, which nothing follows."""
     current: Optional["ConstructionWatch"] = None
 
     def __init__(self, initialise: bool) -> None:
         super().__init__()
         self.initialise = initialise
         self.initial_values_matter = False
+        self._numbers_read = False
         self._parameters: Dict[Any, torch.Tensor] = {}
         self._expected = torch.get_rng_state()
-        self._python_random = random.getstate()
+        self._python_random, self._numpy_random = random.getstate(), numpy_state()
+        self.drawn_numbers = False
         self._within = False  # while an initialiser of several steps runs
         self._unchecked: List[Tuple[torch.Tensor, torch.Tensor]] = []
 
@@ -121,6 +124,7 @@ class ConstructionWatch(TorchFunctionMode):
             self._expected = torch.get_rng_state()
             return result
         result = function(*arguments, **keywords)
+        self._numbers_read = self._numbers_read or name in READS
         if name not in BLIND and not (name == "clone" and is_copying_parameter(sys._getframe(1))) and (concerns or any(isinstance(item, torch.nn.Parameter) for item in arguments)):
             self._judge_read(name, result)
         return result
@@ -151,8 +155,18 @@ class ConstructionWatch(TorchFunctionMode):
 
     def finish(self) -> None:
         self._check_draws()
-        if random.getstate() != self._python_random:
-            self.initial_values_matter = True
+        drawn = random.getstate() != self._python_random or numpy_state() != self._numpy_random
+        self.initial_values_matter = self.initial_values_matter or drawn
+        self.drawn_numbers = drawn or self.initial_values_matter and self._numbers_read
+
+
+def numpy_state() -> Any:
+    """Of numpy's global generator, if it is loaded."""
+    numpy = sys.modules.get("numpy.random")
+    if numpy is None:
+        return None
+    name, keys, *rest = numpy.get_state()
+    return name, keys.tobytes(), rest
 
 
 def watched(function: Any) -> Any:
@@ -182,8 +196,8 @@ def is_copying_parameter(frame: Optional[types.FrameType]) -> bool:
 
 
 def construct(kind: type, arguments: List[Any], keywords: Dict[str, Any], initialise: bool,
-              phase: ContextManager[None]) -> Tuple[torch.nn.Module, bool]:
-    """The model, and whether initial values matter beyond the parameters. `phase` is entered around the construction, inside
+              phase: ContextManager[None]) -> Tuple[torch.nn.Module, ConstructionWatch]:
+    """The model, and what was seen of its construction. `phase` is entered around the construction, inside
     the watch, whose own torch calls a trace is not to see."""
     watch = ConstructionWatch(initialise)
     with watch, phase:
@@ -192,4 +206,4 @@ def construct(kind: type, arguments: List[Any], keywords: Dict[str, Any], initia
     for name, tensor in list(model.named_parameters()) + list(model.named_buffers()):
         if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
             raise TypeError("lazy modules are not supported: give sizes (%s has no shape yet)" % name)
-    return model, watch.initial_values_matter
+    return model, watch

@@ -43,11 +43,11 @@ class Loaded:
         construct.seed_everything(seed, self.is_original)
 
     def construct(self, phase: ContextManager[None]) -> None:
-        """Sets `model`, `initial_values_matter` and `seconds`."""
+        """Sets `model`, `initial_values_matter`, `drawn_numbers` and `seconds`."""
         self.seed(self.construct_seed)
         started = time.monotonic()
-        self.model, self.initial_values_matter = construct.construct(self.kind, self.arguments, self.keywords,
-                                                                     self.work["initialise"], phase)
+        self.model, watch = construct.construct(self.kind, self.arguments, self.keywords, self.work["initialise"], phase)
+        self.initial_values_matter, self.drawn_numbers = watch.initial_values_matter, watch.drawn_numbers
         self.seconds = time.monotonic() - started
         self.progress.model = self.model
 
@@ -68,7 +68,7 @@ def describe(work: Dict[str, Any], files: Dict[str, int], progress: Progress) ->
     return {"class": loaded.kind.__qualname__, "has_init_inputs": hasattr(loaded.module, "get_init_inputs"),
             "init_inputs": init_inputs, "init_kwargs": init_keywords, "tensors": init_tensors.finish(),
             "forward": {"arguments": forward}, "modules": state.describe_modules(model, loaded.registry),
-            "random_construction": loaded.initial_values_matter, "trials": trials, "input_names": names,
+            "random_construction": loaded.initial_values_matter, "drawn_numbers": loaded.drawn_numbers, "trials": trials, "input_names": names,
             "construct_seconds": loaded.seconds, **described, **constructions(loaded), **expected_shape(loaded)}
 
 

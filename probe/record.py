@@ -125,7 +125,7 @@ def record(work: Dict[str, Any], files: Dict[str, int], progress: Progress) -> D
         trace = trace or report
     return {"recording": recorder.report(), "sections": sections, "trace": trace, "class": loaded.kind.__qualname__,
             "has_init_inputs": hasattr(loaded.module, "get_init_inputs"), **init,
-            "forward": {"arguments": forward}, "random_construction": loaded.initial_values_matter,
+            "forward": {"arguments": forward}, "random_construction": loaded.initial_values_matter, "drawn_numbers": loaded.drawn_numbers,
             "construct_seconds": loaded.seconds, **described, **constructions(loaded),
             "trials": compared_trials(loaded) if work["compare_inputs"] else []}
 

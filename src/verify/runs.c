@@ -369,6 +369,7 @@ Status description_decode(Arena *arena, Work *work, json_t *done, Description *d
         memory_file_map(description->weights, &bytes, error) != STATUS_OK ||
         json_read_bool(done, "random_construction", &description->random_construction, where, error) !=
             STATUS_OK ||
+        json_read_bool(done, "drawn_numbers", &description->drawn_numbers, where, error) != STATUS_OK ||
         json_read_container(done, "state", JSON_ARRAY, &state, where, error) != STATUS_OK)
         return STATUS_ERROR;
     description->seconds = json_number_value(json_object_get(done, "construct_seconds"));

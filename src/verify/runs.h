@@ -31,7 +31,7 @@ typedef struct Description {
     json_t *done;
     MemoryFile *weights, *inputs;
     StateDict state;
-    bool has_init_inputs, random_construction;
+    bool has_init_inputs, random_construction, drawn_numbers; /* docs/protocol.md, "work: describe" */
     InitInputs init;
     size_t trial_count;
     double seconds;

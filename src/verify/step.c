@@ -318,8 +318,20 @@ static bool settles_by_proof(const StepState *step) {
     return step->options->rigor == RIGOR_FAST && strcmp(step->options->device, "cpu") == 0;
 }
 
+/* A number that construction draws is no value of the graph: one candidate may have it written out. */
+static void narrow_by_construction(StepState *step) {
+    if (step->original_description.drawn_numbers)
+        step_narrow(
+            step, "soundness 4",
+            arena_printf(step->arena,
+                         "constructed as here only (seed %llu): the original's construction draws numbers "
+                         "in Python, or reads those that torch has drawn",
+                         (unsigned long long)step->options->seed));
+}
+
 static void conclude(StepState *step) {
     StepResult *result = step->result;
+    narrow_by_construction(step);
     findings_sort(result->findings);
     result->first = first_to_look_at(result->findings);
     bool by_proof = settles_by_proof(step) && result->proof.proved;
