@@ -42,6 +42,8 @@ def encode(value: Any, number: Encoder, modules: Optional[Dict[int, str]] = None
         return {"s": list(value)}
     if dataclasses.is_dataclass(kind) and not isinstance(value, type):
         return encode_dataclass(value, inner)
+    if issubclass(kind, (tuple, list)) and kind not in (tuple, list) and getattr(value, "__dict__", None):
+        return {"o": "%s with attributes of its own" % kind.__name__}
     if issubclass(kind, tuple):
         if kind is not tuple and hasattr(kind, "_fields"):
             return {"nt": kind.__name__, "k": list(kind._fields), "v": [inner(item) for item in value]}

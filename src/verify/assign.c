@@ -123,10 +123,28 @@ static bool trace_reads_key(void *context, const char *key) {
     return trace_reads(context, key);
 }
 
+/* A buffer that the original makes and reads, of which the refactored has no like: a proof tells by itself
+ * what is computed for it. */
+static void narrow_by_kept_buffers(StepState *step) {
+    const Assignment *assignment = step->assignment;
+    for (size_t i = 0; step->has_traces && !step->result->proof.proved && i < assignment->original->count;
+         i++) {
+        const StateEntry *entry = &assignment->original->items[i];
+        if (!entry->is_state && entry->persistent && entry->tie == i && !assignment->original_used[i] &&
+            !assignment->original_equalled[i] && trace_reads(&step->original_trace, entry->key))
+            step_narrow(step, "policy, buffers",
+                        arena_printf(step->arena,
+                                     "the original's %s keeps its value from construction; no buffer of the "
+                                     "refactored stands for it",
+                                     entry->key));
+    }
+}
+
 void step_report_unmapped(StepState *step) {
     StepResult *result = step->result;
     if (step->assignment == NULL)
         return;
+    narrow_by_kept_buffers(step);
     size_t before = findings_count(result->findings, SEVERITY_VIOLATION);
     WeightReader *reads = step->has_traces ? trace_reads_key : NULL;
     weights_report_unmapped(step->assignment, reads, &step->original_trace, reads, &step->candidate_trace,

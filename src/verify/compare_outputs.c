@@ -160,7 +160,8 @@ static void compare_sequences(Walk *walk, const char *path, const Value *a, cons
         return;
     }
     note_kind(walk, path, a, b);
-    for (size_t i = 0; a->fields != NULL && b->fields != NULL && i < a->list.count; i++)
+    const bool named = a->kind == VALUE_NAMEDTUPLE && b->kind == VALUE_NAMEDTUPLE;
+    for (size_t i = 0; named && i < a->list.count; i++)
         if (!text_equal(a->fields[i], b->fields[i])) {
             structure_problem(walk, path,
                               arena_printf(walk->arena,

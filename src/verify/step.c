@@ -329,8 +329,39 @@ static void narrow_by_construction(StepState *step) {
                          (unsigned long long)step->options->seed));
 }
 
+static bool gives_something(const Value *value) {
+    bool any = !value_is_container(value) && value->kind != VALUE_NONE;
+    for (size_t i = 0; value_is_container(value) && i < value->list.count && !any; i++)
+        any = gives_something(&value->list.items[i]);
+    return any;
+}
+
+/* Does forward write an input, a parameter or a buffer? */
+static bool writes_what_was_there(Arena *arena, const Trace *trace) {
+    bool *there = ARENA_ARRAY(arena, bool, trace->storage_count + 1), writes = false;
+    for (size_t i = 0; i < trace->tensor_count; i++)
+        if (trace->tensors[i].origin != ORIGIN_CALL)
+            there[trace->tensors[i].storage.number] = true;
+    for (size_t i = trace->forward_start; i < trace->call_count; i++)
+        for (size_t w = 0; w < trace->calls[i].written_count; w++)
+            writes |= there[trace->tensors[trace->calls[i].written[w].number].storage.number];
+    return writes;
+}
+
+/* Of a forward that forgets its return. */
+static void judge_nothing(StepState *step) {
+    const Trace *trace = &step->original_trace;
+    if (step->has_traces && !gives_something(&trace->outputs) && !gives_something(&trace->kept) &&
+        !writes_what_was_there(step->arena, trace))
+        step_violation(
+            step, RULE_NUMBERS_NO_EVIDENCE, (Place){0},
+            "the original's forward returns nothing (has it a return?), and writes no input, parameter or "
+            "buffer");
+}
+
 static void conclude(StepState *step) {
     StepResult *result = step->result;
+    judge_nothing(step);
     narrow_by_construction(step);
     findings_sort(result->findings);
     result->first = first_to_look_at(result->findings);
