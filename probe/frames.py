@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from types import CodeType, FrameType
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -9,6 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import torch
 
 from .pieces import MAKERS, Pieces
+from .syntax import Columns
 
 # Files that are no file of the program.
 LIBRARY, TORCH, PASSING, TRACER = -1, -2, -3, -4
@@ -34,6 +36,8 @@ class Frames:
         self.maker_count = 0
         self.maker_rows: List[Maker] = []  # but for those that were written
         self.places: Dict[Tuple[int, int], List[int]] = {(-1, 0): [-1, 0]}
+        self.spans: Dict[Tuple[int, int], Tuple[List[int], CodeType]] = {}
+        self.columns: Dict[int, Columns] = {}  # by file
         self.method_frame: Optional[FrameType] = None  # of the method call whose serial was given last
         self.method_serial = -1
 
@@ -58,6 +62,41 @@ class Frames:
                 return True
             frame = frame.f_back
         return False
+
+    def asked_by_program(self, frame: Optional[FrameType]) -> bool:
+        """Does the nearest code that is not merely passed through stand in a file of the program?"""
+        while frame is not None and self.kind_of(frame) == PASSING:
+            frame = frame.f_back
+        return frame is not None and self.kind_of(frame) >= 0
+
+    def own_span(self, frame: Optional[FrameType]) -> Optional[List[int]]:
+        """[file, line, column, last line, end column] of what runs in the frame where it is the program's, or in its caller where
+        dataclasses has written it; None where it isn't. Columns, in characters from 1, are 0 where the interpreter has none."""
+        while frame is not None and frame.f_code.co_filename == "<string>":
+            frame = frame.f_back
+        kind = -1 if frame is None else self.kind_of(frame)
+        if frame is None or kind < 0:
+            return None
+        key = id(frame.f_code), frame.f_lasti
+        if key not in self.spans:  # with the code, so that its id means no other
+            self.spans[key] = [kind, *self.span(kind, frame)], frame.f_code
+        return self.spans[key][0]
+
+    def span(self, file: int, frame: FrameType) -> List[int]:
+        nowhere = [frame.f_lineno or 0, 0, 0, 0]
+        if not hasattr(frame.f_code, "co_positions"):  # before Python 3.11
+            return nowhere
+        line, last, column, end = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), (None,) * 4)
+        if line is None or last is None or column is None or end is None:
+            return nowhere
+        if file not in self.columns:
+            self.columns[file] = Columns(self.files.sources[file])
+        return [line, self.columns[file].column(line, column), last, self.columns[file].column(last, end)]
+
+    def kind_of(self, frame: FrameType) -> int:
+        filename = frame.f_code.co_filename
+        kind = self.kinds.get(filename)
+        return self.kind(filename) if kind is None else kind
 
     def place(self, frame: Optional[FrameType]) -> List[int]:
         """[file, line] of the nearest frame of the program; [-1, 0] if there is none."""

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Tuple
 
 import torch
 
+from .marks import plain
 from .registry import FileRegistry
 
 MOST_OBJECTS = 200_000
@@ -43,6 +44,7 @@ class Likeness:
         return len(self.rows) <= MOST_OBJECTS
 
     def refer(self, value: Any) -> Any:
+        value = plain(value)
         kind = type(value)
         if kind in PLAIN:
             return kind, repr(value) if kind in (float, complex) else value

@@ -46,6 +46,9 @@ ASKED = frozenset(TENSOR + name for name in (
         "torch.result_type", "torch.can_cast", "torch.promote_types", "torch.is_conj", "torch.is_inference",
         "torch.is_neg", "torch.sym_float", "torch.sym_max", "torch.sym_min", "torch.sym_not", "torch.sym_int",
         "torch.sym_ite", "torch.sym_sum", "torch.sym_sqrt"))
+# Of those, what is a size, or made of them.
+SIZES = frozenset(TENSOR + name for name in ("shape", "size", "numel", "nelement", "dim", "ndim", "ndimension", "nbytes", "stride",
+                                             "storage_offset")) | frozenset(("torch.numel",))
 # Switches and checks of torch's own that pass through a function mode: the flags of a call tell of them.
 NOT_OPERATORS = frozenset(("_set_grad_enabled", "_parse_to", "_has_compatible_shallow_copy_type", "_enter_autocast",
                            "_exit_autocast", "_has_torch_function", "autocast", "_are_functorch_transforms_active"))
@@ -75,13 +78,14 @@ RUNNING_STATISTICS = {FUNCTIONAL + "batch_norm": (5, "training", False, 1), "tor
 
 class Spelling:
     """How one function appears in a trace."""
-    __slots__ = ("name", "operator", "asked", "reshapes", "writes_first", "statistics", "special", "reads", "looks_at", "one_device",
+    __slots__ = ("name", "operator", "asked", "sizes", "reshapes", "writes_first", "statistics", "special", "reads", "looks_at", "one_device",
                  "indexes", "opaque")
 
     def __init__(self, name: str, operator: bool) -> None:
         self.name = name
         self.operator = operator
         self.asked = name in ASKED
+        self.sizes = name in SIZES
         self.reshapes = name in RESHAPES_ITSELF
         self.reads = name in READS
         self.looks_at = next((look for names, look in LOOKS if name in names), None)

@@ -24,7 +24,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 import torch
 from torch.overrides import TorchFunctionMode
 
-from . import values
+from . import marks, values
 from .frames import Frames
 from .keeper import MOST_OF_A_CALL, Keeper, tensors_in
 from .modules import Modules, Running
@@ -36,6 +36,7 @@ from .tensors import Tensors
 Used = List[Tuple[torch.Tensor, int, int]]  # tensor, number, version before the call (-1: it has none)
 FORWARD = 1
 LARGEST_INT = 1 << 62
+MOST_SIZE_TESTS = 10_000
 NO_KEYWORDS: Dict[str, Any] = {}  # shared by the records of most calls
 NOTHING_WRITTEN: List[int] = []
 META = torch.device("meta")
@@ -64,6 +65,7 @@ class Tracer(TorchFunctionMode):
         self._inputs: Dict[int, int] = {}  # id of an input -> the number that it had before forward
         self._spellings: Dict[Any, Spelling] = {}
         self._flags = [{"grad": bool(bits & 1), "autocast": bool(bits & 2), "training": bool(bits & 4)} for bits in range(8)]
+        self._size_tests: Dict[Any, None] = {}  # spans in the program's files, and whether it is a test
         self._autocast = getattr(torch._C, "_is_any_autocast_enabled", None) or autocast_of_old
 
     # ---- the run -------------------------------------------------------------------------------------------------
@@ -75,9 +77,12 @@ class Tracer(TorchFunctionMode):
         patches = Patches()
         try:
             patch_all(patches, self)
+            if number == FORWARD and not self.passing:
+                marks.listener = self._note_size_test
             with self.recorder or contextlib.nullcontext(), self:
                 yield
         finally:
+            marks.listener = None
             patches.undo()
             del self.modules.running[:]
             self.frames.forget()
@@ -126,7 +131,8 @@ class Tracer(TorchFunctionMode):
         return {"args": values.encode(list(args), number_before, paths), "kwargs": values.encode(dict(kwargs), number_before, paths),
                 "outputs": self._encode(outputs), "kept": self._encode(dict(kept)), "tensors": self.tensors.table, "modules": self.modules.table,
                 "module_calls": [row for _, row in sorted(self.modules.calls.items())],
-                "makers": [list(maker) for maker in self.frames.maker_rows], "calls": self.calls}
+                "makers": [list(maker) for maker in self.frames.maker_rows], "calls": self.calls,
+                "size_tests": [list(row) for row in self._size_tests]}
 
     def call_number(self) -> int:
         """Of the next call."""
@@ -276,7 +282,20 @@ class Tracer(TorchFunctionMode):
             self._keep(self.keeper, output, written, used)
         if len(self.calls) >= ROWS_AT_ONCE:
             self.write()
-        return output
+        return marks.mark(output) if spelling.sizes and self._gives_sizes(args, frame) else output
+
+    def _gives_sizes(self, args: Any, frame: FrameType) -> bool:
+        """To the program itself, and of a tensor that isn't the model's own: its sizes, construction has settled."""
+        if self._phase != FORWARD or not args or not isinstance(args[0], torch.Tensor):
+            return False
+        return self.tensors.entry(args[0])[3][6][0] not in ("parameter", "buffer") and self.frames.asked_by_program(frame)
+
+    def _note_size_test(self, frame: FrameType, tests: bool) -> None:
+        span = self.frames.own_span(frame)
+        if span is not None:
+            self._size_tests[(*span, tests)] = None
+            if len(self._size_tests) > MOST_SIZE_TESTS:
+                raise TooLong("sizes are compared at more than %d places; such a model is not traced" % MOST_SIZE_TESTS)
 
     def _keep(self, keeper: Keeper, output: Any, written: List[int], used: Used) -> None:
         """What the last call gave and wrote."""
@@ -328,6 +347,8 @@ class Tracer(TorchFunctionMode):
             return {"S": [self._argument(item, used) for item in (value.start, value.stop, value.step)]}
         if kind is torch.Size:
             return {"s": list(value)}
+        if kind is marks.MarkedInt:
+            return self._argument(marks.plain(value), used)
 
         def number_used(tensor: torch.Tensor) -> int:
             return int(self._argument(tensor, used)["T"])

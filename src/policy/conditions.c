@@ -215,7 +215,7 @@ unsigned condition_chosen_by(const Conditions *conditions, const Node *node) {
 }
 
 /* Is it a test by its place? `if x.numel() % 7:` */
-static bool is_asked(const Node *node) {
+bool condition_is_asked(const Node *node) {
     const Node *parent = node->parent;
     if (parent == NULL)
         return false;
@@ -264,7 +264,7 @@ static bool look(const Node *node, void *context) {
         add_condition(conditions, number, READS_SIZE, true);
     const bool compares = node->kind == NODE_Compare && !has_none(node) &&
                           !compares_tensors(conditions, node) && !asks_for_the_first(conditions, node);
-    const bool asked = node->kind != NODE_Compare && node->kind != NODE_BoolOp && is_asked(node) &&
+    const bool asked = node->kind != NODE_Compare && node->kind != NODE_BoolOp && condition_is_asked(node) &&
                        !condition_is_tensor(conditions, node);
     unsigned reads = condition_chosen_by(conditions, node);
     if (condition_bends(conditions, node))
@@ -274,6 +274,8 @@ static bool look(const Node *node, void *context) {
     if (asks_for_none(conditions, node))
         reads = READS_NONE;
     reads |= condition_meets_surroundings(conditions, node);
+    if (condition_shown(conditions, node) == SHOWN_TEST)
+        reads |= READS_SIZE;
     if (!reached && asked_while_made(conditions, node, reads))
         reached = true;
     if (reached && reads != 0 && !may_be_asked(conditions, node))
@@ -281,9 +283,10 @@ static bool look(const Node *node, void *context) {
     return true;
 }
 
-/* `values`: names of forward's arguments whose values are followed. */
+/* `values`: names of forward's arguments whose values are followed. `trace`: what its run has shown counts
+ * too; `elsewhere`: of that, what is at no node. Both may be NULL. */
 static Conditions conditions_of(Arena *arena, const Program *program, bool original, const Texts *values,
-                                Language *language) {
+                                Language *language, const Trace *trace, ShownPlaces *elsewhere) {
     Conditions conditions = {.arena = arena, .names = names_new(arena, program), .everywhere = original};
     const Node *forward = arguments_forward(program, original);
     const Scope *made =
@@ -296,6 +299,8 @@ static Conditions conditions_of(Arena *arena, const Program *program, bool origi
     *language =
         (Language){.arena = arena, .program = program, .names = conditions.names, .of_original = original};
     language_find_reached(language);
+    if (trace != NULL)
+        conditions_show(&conditions, program, trace, elsewhere);
     conditions_follow(&conditions, program);
     conditions.language = language;
     for (size_t i = 0; i < program->count; i++) {
@@ -415,13 +420,61 @@ void policy_judge_conditions(Arena *results, const Program *candidate, const Pro
     Arena *arena = arena_new();
     Language our_language, their_language;
     const Texts none = {0};
-    const Conditions ours = conditions_of(arena, candidate, false, &none, &our_language);
-    const Conditions theirs = conditions_of(arena, original, true, &none, &their_language);
+    const Conditions ours = conditions_of(arena, candidate, false, &none, &our_language, NULL, NULL);
+    const Conditions theirs = conditions_of(arena, original, true, &none, &their_language, NULL, NULL);
     const bool unseen = ours.count > 0 && is_of_a_library(original);
     for (size_t i = 0; i < ours.count; i++)
         if (!has_like(&theirs, &ours.items[i]))
             report(findings, &ours.items[i], unseen);
     name_left_out(results, &ours, &theirs, left_out);
+    arena_free(arena);
+}
+
+static bool is_among(const Conditions *conditions, const Condition *condition) {
+    for (size_t i = 0; i < conditions->count; i++)
+        if (conditions->items[i].node->id == condition->node->id &&
+            conditions->items[i].file->index == condition->file->index &&
+            conditions->items[i].number == condition->number)
+            return true;
+    return false;
+}
+
+/* Those that the source alone has too are judged already. */
+static void drop_known(Conditions *conditions, const Conditions *known) {
+    size_t kept = 0;
+    for (size_t i = 0; i < conditions->count; i++)
+        if (!is_among(known, &conditions->items[i]))
+            conditions->items[kept++] = conditions->items[i];
+    conditions->count = kept;
+}
+
+void policy_judge_size_tests(Arena *results, const Program *candidate, const Program *original,
+                             const Trace *candidate_trace, const Trace *original_trace, Findings *findings,
+                             Texts *left_out) {
+    if (candidate_trace->size_test_count == 0 && original_trace->size_test_count == 0)
+        return;
+    Arena *arena = arena_new();
+    Language our_language, their_language;
+    const Texts none = {0};
+    ShownPlaces elsewhere = {0}, theirs_elsewhere = {0};
+    Conditions ours =
+        conditions_of(arena, candidate, false, &none, &our_language, candidate_trace, &elsewhere);
+    Conditions theirs =
+        conditions_of(arena, original, true, &none, &their_language, original_trace, &theirs_elsewhere);
+    const Conditions all_ours = ours, all_theirs = theirs;
+    const Conditions our_source = conditions_of(arena, candidate, false, &none, &our_language, NULL, NULL),
+                     their_source =
+                         conditions_of(arena, original, true, &none, &their_language, NULL, NULL);
+    drop_known(&ours, &our_source);
+    const bool unseen = ours.count > 0 && is_of_a_library(original);
+    for (size_t i = 0; i < ours.count; i++)
+        if (!has_like(&all_theirs, &ours.items[i]))
+            report(findings, &ours.items[i], unseen);
+    for (size_t i = 0; i < elsewhere.count; i++)
+        findings_add(findings, &RULE_STEP_CONDITION, SEVERITY_VIOLATION, elsewhere.items[i],
+                     "sizes are compared here, where it isn't seen whether the original has such a test");
+    drop_known(&theirs, &their_source);
+    name_left_out(results, &all_ours, &theirs, left_out);
     arena_free(arena);
 }
 
@@ -432,8 +485,8 @@ void policy_judge_values(const Program *candidate, const Program *original, cons
     Arena *arena = arena_new();
     Language our_language, their_language;
     const Texts ours_named = arguments_like(arena, candidate, original, values);
-    const Conditions ours = conditions_of(arena, candidate, false, &ours_named, &our_language);
-    const Conditions theirs = conditions_of(arena, original, true, values, &their_language);
+    const Conditions ours = conditions_of(arena, candidate, false, &ours_named, &our_language, NULL, NULL);
+    const Conditions theirs = conditions_of(arena, original, true, values, &their_language, NULL, NULL);
     const bool unseen = ours.count > 0 && is_of_a_library(original);
     for (size_t i = 0; i < ours.count; i++) /* what asks for sizes too is judged as that */
         if (ours.items[i].reads == READS_VALUE && !has_like(&theirs, &ours.items[i]))

@@ -32,6 +32,7 @@ typedef struct Conditions { /* of one program */
     bool everywhere;         /* all functions are looked at, not only those that forward reaches */
     const ProgramFile *file; /* the one that is being walked */
     bool grew;
+    uint8_t **shown; /* conditions_shown.c; by file, by id of a node: a Shown. NULL: nothing is */
     Condition *items;
     size_t count, capacity;
 } Conditions;
@@ -87,6 +88,18 @@ Texts arguments_like(Arena *arena, const Program *candidate, const Program *orig
 /* What Python counts by sizes and by a number that doesn't stand there, to be tried as a size: range(n - k),
  * range(n)[k:], [0] * (n - k), and sizes as text or bits. NULL: nothing. */
 const Node *condition_count(const Conditions *conditions, const Node *node);
+typedef enum Shown { SHOWN_NOTHING, SHOWN_LOST, SHOWN_TEST } Shown;
+/* What a run has shown to be done with sizes by this very node: they were compared, or turned into what
+ * doesn't remember them. */
+Shown condition_shown(const Conditions *conditions, const Node *node);
+/* Takes what the trace of the program shows. Tests that are at no node are left in `elsewhere`. */
+typedef struct ShownPlaces {
+    Place *items;
+    size_t count, capacity;
+} ShownPlaces;
+void conditions_show(Conditions *conditions, const Program *program, const Trace *trace,
+                     ShownPlaces *elsewhere);
+bool condition_is_asked(const Node *node); /* a test by its place: the n of `if n:` */
 /* Fills what variables and functions read, over all files. */
 void conditions_follow(Conditions *conditions, const Program *program);
 

@@ -314,7 +314,13 @@ bool condition_is_display(const Node *node) {
     return node != NULL && (node->kind == NODE_List || node->kind == NODE_Tuple || node->kind == NODE_Dict);
 }
 
+static unsigned reads_by_source(const Conditions *conditions, const Node *node);
+
 unsigned condition_reads(const Conditions *conditions, const Node *node) {
+    return reads_by_source(conditions, node) | (condition_shown(conditions, node) == SHOWN_NOTHING ? 0 : READS_SIZE);
+}
+
+static unsigned reads_by_source(const Conditions *conditions, const Node *node) {
     const Node *value = node_child(node, FIELD_value);
     const Variable *variable;
     Things objects;

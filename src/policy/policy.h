@@ -81,6 +81,11 @@ void policy_judge_arguments(const Program *candidate, const Program *original, F
  * arguments that are no tensors in the sample's call, by the original's names. */
 void policy_judge_values(const Program *candidate, const Program *original, const Texts *values,
                          Findings *findings);
+/* Tests on sizes that the runs have shown and the source alone doesn't (soundness 12), as in
+ * policy_judge_conditions. */
+void policy_judge_size_tests(Arena *results, const Program *candidate, const Program *original,
+                             const Trace *candidate_trace, const Trace *original_trace, Findings *findings,
+                             Texts *left_out);
 /* Operators, reading data, and __init__ (refactored.py and helpers). What can't be followed is
  * SEVERITY_UNDECIDED. */
 void policy_judge_source(const Program *program, Findings *findings);

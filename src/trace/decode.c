@@ -466,10 +466,31 @@ static Status read_tables(const Decoder *decoder, const json_t *json, Bytes piec
     return status;
 }
 
+static Status decode_size_tests(const Decoder *decoder, const json_t *json) {
+    Trace *trace = decoder->trace;
+    const json_t *rows = json_object_get(json, "size_tests");
+    trace->size_test_count = json_array_size(rows);
+    trace->size_tests = ARENA_ARRAY(decoder->arena, TraceSizeTest, trace->size_test_count);
+    for (size_t i = 0; i < trace->size_test_count; i++) {
+        TraceSizeTest *test = &trace->size_tests[i];
+        const json_t *row = json_array_get(rows, i);
+        int *const numbers[] = {&test->file, &test->line, &test->column, &test->end_line, &test->end_column};
+        for (size_t n = 0; n < COUNT_OF(numbers); n++) {
+            const json_t *number = json_array_get(row, n);
+            if (!json_is_integer(number) || json_integer_value(number) < 0 ||
+                json_integer_value(number) > INT32_MAX)
+                return refuse(decoder, "size test", i, "it must begin with five numbers");
+            *numbers[n] = (int)json_integer_value(number);
+        }
+        test->tests = json_is_true(json_array_get(row, COUNT_OF(numbers)));
+    }
+    return STATUS_OK;
+}
+
 Status trace_decode(Arena *arena, const json_t *json, Bytes pieces, Trace *trace, Error *error) {
     *trace = (Trace){0};
     Decoder decoder = {arena, trace, table_new(arena), table_new(arena), error};
-    if (read_tables(&decoder, json, pieces) != STATUS_OK)
+    if (read_tables(&decoder, json, pieces) != STATUS_OK || decode_size_tests(&decoder, json) != STATUS_OK)
         return STATUS_ERROR;
     trace->operator_count = decoder.operators->count;
     trace->operators = ARENA_ARRAY(arena, const char *, trace->operator_count);

@@ -184,6 +184,13 @@ typedef struct TraceCall {
     bool grad, autocast, training;
 } TraceCall;
 
+/* Where the program compared a size, or a number made of sizes, or lost track of it (int(n), "%d" % n). */
+typedef struct TraceSizeTest {
+    int file, line, column;   /* as a Node's; columns and end_line are 0 where the interpreter has none */
+    int end_line, end_column;
+    bool tests; /* else: lost */
+} TraceSizeTest;
+
 typedef struct Trace {
     TraceTensor *tensors;
     size_t tensor_count;
@@ -194,6 +201,8 @@ typedef struct Trace {
     size_t module_call_count;
     TraceMaker *makers;
     size_t maker_count;
+    TraceSizeTest *size_tests; /* of forward, each place once */
+    size_t size_test_count;
     const char **operators; /* distinct names, as in the trace: "torch.nn.functional.linear" */
     size_t operator_count;
     TraceCall *calls; /* in order of time: construction, then forward */

@@ -153,6 +153,11 @@ static void narrow_by_conditions(StepState *step) {
     }
 }
 
+static void narrow_by(StepState *step, const Texts *claims) {
+    for (size_t i = 0; i < claims->count; i++)
+        step_narrow(step, "soundness 12", claims->items[i]);
+}
+
 /* Is the source such that it may be run? The operators of a line are left to the trace; the language is not.
  */
 bool step_judge_source(StepState *step) {
@@ -171,8 +176,7 @@ bool step_judge_source(StepState *step) {
     Texts left_out = {0};
     policy_judge_conditions(step->arena, &step->candidate.program, &step->original.program, result->findings,
                             &left_out);
-    for (size_t i = 0; i < left_out.count; i++)
-        step_narrow(step, "soundness 12", left_out.items[i]);
+    narrow_by(step, &left_out);
     narrow_by_conditions(step);
     result->seconds.policy = seconds_now() - start;
     if (!may_run)
@@ -264,14 +268,24 @@ static Texts narrow_by_values(StepState *step) {
     return values;
 }
 
+static void judge_size_tests(StepState *step) {
+    Texts left_out = {0};
+    policy_judge_size_tests(step->arena, &step->candidate.program, &step->original.program,
+                            &step->candidate_trace, &step->original_trace, step->result->findings, &left_out);
+    narrow_by(step, &left_out);
+    narrow_by_conditions(step);
+}
+
 static void judge_run(StepState *step) {
     if (step->options->skip_anticheat || step->composed != NULL)
         return;
     StepResult *result = step->result;
     double start = seconds_now();
-    if (step->has_traces)
+    if (step->has_traces) {
         policy_judge_trace(&step->candidate.program, &step->candidate_trace, &step->original_trace,
                            result->findings);
+        judge_size_tests(step);
+    }
     bool dependence = false; /* then that is said */
     for (size_t i = 0; i < result->findings->count; i++)
         dependence |= strcmp(result->findings->items[i].rule->id, "numbers.dependence") == 0;

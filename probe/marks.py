@@ -1,0 +1,99 @@
+"""Numbers that remember that they are sizes (soundness 12): what a program gets when it asks a tensor for its sizes, and what it
+makes of them. Where such a number is compared, or turned into something that can't remember, `listener` is told of the frame.
+
+They are ints and floats to all that takes numbers; torch and C code that reads them as such sees no difference, and tells
+nothing: range(n), rows[:n] and 0.5 * n, where Python asks neither operand."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any, Callable, Optional
+
+import torch
+
+listener: Optional[Callable[[FrameType, bool], None]] = None  # the frame, and whether it tests
+
+
+class MarkedInt(int):
+    """A size, or an integer that is made of sizes."""
+
+
+class MarkedFloat(float):
+    """What is made of sizes and other numbers."""
+
+
+def mark(value: Any) -> Any:
+    """The same value, as numbers that remember."""
+    kind = type(value)
+    if kind is int:
+        return MarkedInt(value)
+    if kind is float:
+        return MarkedFloat(value)
+    if kind is torch.Size:
+        return torch.Size([MarkedInt(size) for size in value])
+    if kind is tuple:
+        return tuple([mark(item) for item in value])
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Of a marked number, what it would be without marks."""
+    kind = type(value)
+    return int.__int__(value) if kind is MarkedInt else float.__float__(value) if kind is MarkedFloat else value
+
+
+def tell(tests: bool) -> None:
+    if listener is not None:
+        listener(sys._getframe(2), tests)
+
+
+def arithmetic(base: Any, name: str) -> Callable[..., Any]:
+    own = getattr(base, name)
+    of_floats = getattr(float, name, None)
+
+    def method(self: Any, *others: Any) -> Any:
+        value = own(self, *others)
+        if value is NotImplemented and others and of_floats is not None and isinstance(others[0], float):
+            value = of_floats(float(plain(self)), *others)
+        if type(value) in (list, str, bytes):  # [0] * n: how long it is, nothing remembers
+            tell(False)
+        return mark(value)
+
+    return method
+
+
+def telling(base: Any, name: str, tests: bool) -> Callable[..., Any]:
+    own = getattr(base, name)
+
+    def method(self: Any, *others: Any) -> Any:
+        value = own(self, *others)
+        if value is not NotImplemented:
+            tell(tests)
+        return value
+
+    return method
+
+
+KEPT = ("add", "radd", "sub", "rsub", "mul", "rmul", "floordiv", "rfloordiv", "truediv", "rtruediv", "mod", "rmod", "divmod", "rdivmod",
+        "pow", "rpow", "neg", "pos", "abs", "and", "rand", "or", "ror", "xor", "rxor", "lshift", "rlshift", "rshift", "rrshift",
+        "invert", "round", "trunc", "floor", "ceil")
+TESTS = ("lt", "le", "gt", "ge", "eq", "ne", "bool", "hash")
+LOST = ("int", "float", "str", "repr", "format")
+LOST_BY_NAME = ("bit_length", "bit_count", "is_integer", "as_integer_ratio", "to_bytes", "hex", "conjugate")
+
+
+def put(name: str, make: Callable[..., Any], *more: Any) -> None:
+    for kind, base in ((MarkedInt, int), (MarkedFloat, float)):
+        if hasattr(base, name):
+            setattr(kind, name, make(base, name, *more))
+
+
+for _name in KEPT:
+    put("__%s__" % _name, arithmetic)
+for _name in TESTS:
+    put("__%s__" % _name, telling, True)
+for _name in LOST:
+    put("__%s__" % _name, telling, False)
+for _name in LOST_BY_NAME:
+    put(_name, telling, False)

@@ -1,0 +1,56 @@
+/* Tests on sizes that a run has shown: in it, sizes are numbers that remember what they are (probe/marks.py).
+ * What the source says where they went is followed in conditions_follow.c; this is for what isn't followed
+ * there. */
+#include "conditions.h"
+
+typedef struct Showing {
+    Conditions *conditions;
+    const ProgramFile *file;
+    const TraceSizeTest *test;
+    bool met;
+} Showing;
+
+Shown condition_shown(const Conditions *conditions, const Node *node) {
+    return conditions->shown == NULL ? SHOWN_NOTHING
+                                     : (Shown)conditions->shown[conditions->file->index][node->id];
+}
+
+/* Without columns (before Python 3.11): what may be meant by the line. */
+static bool is_meant(const Node *node, const TraceSizeTest *test) {
+    if (test->end_line > 0)
+        return node->line == test->line && node->column == test->column &&
+               node->end_line == test->end_line && node->end_column == test->end_column;
+    return node->line <= test->line && test->line <= node->end_line &&
+           (node->kind == NODE_Compare || node->kind == NODE_Call || condition_is_asked(node));
+}
+
+static bool show(const Node *node, void *context) {
+    Showing *showing = context;
+    if (!is_meant(node, showing->test))
+        return true;
+    uint8_t *shown = &showing->conditions->shown[showing->file->index][node->id];
+    const uint8_t new = showing->test->tests ? SHOWN_TEST : SHOWN_LOST;
+    *shown = *shown < new ? new : *shown;
+    showing->met = true;
+    return true;
+}
+
+void conditions_show(Conditions *conditions, const Program *program, const Trace *trace,
+                     ShownPlaces *elsewhere) {
+    if (trace->size_test_count == 0)
+        return;
+    conditions->shown = ARENA_ARRAY(conditions->arena, uint8_t *, program->count);
+    for (size_t i = 0; i < program->count; i++)
+        conditions->shown[i] =
+            ARENA_ARRAY(conditions->arena, uint8_t, program->items[i]->tree.node_count + 1);
+    for (size_t i = 0; i < trace->size_test_count; i++) {
+        const TraceSizeTest *test = &trace->size_tests[i];
+        if ((size_t)test->file >= program->count)
+            continue;
+        Showing showing = {conditions, program->items[test->file], test, false};
+        node_walk(showing.file->tree.module, show, &showing);
+        if (!showing.met && test->tests)
+            *(Place *)ARENA_PUSH(conditions->arena, elsewhere) =
+                (Place){.file = showing.file->source.name, .line = test->line};
+    }
+}
