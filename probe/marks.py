@@ -56,8 +56,8 @@ def arithmetic(base: Any, name: str) -> Callable[..., Any]:
         value = own(self, *others)
         if value is NotImplemented and others and of_floats is not None and isinstance(others[0], float):
             value = of_floats(float(plain(self)), *others)
-        if type(value) in (list, str, bytes):  # [0] * n: how long it is, nothing remembers
-            tell(False)
+        if value is NotImplemented and others and isinstance(others[0], (list, tuple, str, bytes)):
+            tell(False)  # [0] * n: how long it is, nothing remembers
         return mark(value)
 
     return method

@@ -13,7 +13,8 @@ enum {
     READS_SURROUNDINGS = 16, /* a mode, a machine, what is no part of the call */
     READS_OWN_TYPE =
         32, /* the dtype or device of the model's own, or the default: a test of it asks for a type */
-    READS_VALUE = 64 /* an argument of forward that is no tensor: a number, a string, a list of them */
+    READS_COUNT = 128, /* how many there are of what is as long as a size: a test of it asks for a size */
+    READS_VALUE = 64   /* an argument of forward that is no tensor: a number, a string, a list of them */
 };
 
 typedef struct Condition {
@@ -100,6 +101,16 @@ typedef struct ShownPlaces {
 void conditions_show(Conditions *conditions, const Program *program, const Trace *trace,
                      ShownPlaces *elsewhere);
 bool condition_is_asked(const Node *node); /* a test by its place: the n of `if n:` */
+/* READS_COUNT or 0: len(x.unbind()), sum(1 for row in x), rows[:n] of a list. */
+unsigned condition_counts(const Conditions *conditions, const Node *node);
+/* Does the node stand in a loop over what is as long as a size? Of a `for` itself, is it one? */
+bool condition_in_loop(const Conditions *conditions, const Node *node);
+/* enumerate(x.unbind()): whose first element counts. */
+bool condition_numbers_rows(const Conditions *conditions, const Node *node);
+/* All conditions of the program. `values`: names of forward's arguments whose values are followed. `trace`:
+ * what its run has shown counts too; `elsewhere`: of that, what is at no node. Both may be NULL. */
+Conditions conditions_of(Arena *arena, const Program *program, bool original, const Texts *values,
+                         Language *language, const Trace *trace, ShownPlaces *elsewhere);
 /* Fills what variables and functions read, over all files. */
 void conditions_follow(Conditions *conditions, const Program *program);
 

@@ -319,6 +319,71 @@ static bool spells_size(const Conditions *conditions, const Node *node) {
            !language_is_message(conditions->language, node);
 }
 
+/* ---- What is counted, so that it hangs on a size as one does ------------------------------------ */
+
+static bool is_row_by_row(const Conditions *conditions, const Node *node) {
+    while (node != NULL && node->kind == NODE_Subscript)
+        node = node_child(node, FIELD_value);
+    return node != NULL && (condition_is_parameter(conditions, node) ? !condition_of_self(conditions, node)
+                                                                     : as_long_as_a_size(conditions, node));
+}
+
+bool condition_in_loop(const Conditions *conditions, const Node *node) {
+    for (const Node *around = node; around != NULL; around = around->parent) {
+        if (around->kind == NODE_FunctionDef || around->kind == NODE_Lambda)
+            return false;
+        if (around->kind == NODE_For && is_row_by_row(conditions, node_child(around, FIELD_iter)))
+            return true;
+    }
+    return false;
+}
+
+bool condition_numbers_rows(const Conditions *conditions, const Node *node) {
+    static const char *const names[] = {"enumerate"};
+    const Field *args = node_list(node, FIELD_args);
+    return args->count > 0 && args->items[0] != NULL &&
+           calls_builtin(conditions, node, names, COUNT_OF(names)) &&
+           is_row_by_row(conditions, args->items[0]);
+}
+
+/* A list by itself or behind a name, no tensor. */
+static bool is_list(const Conditions *conditions, const Node *node, unsigned *left) {
+    static const char *const makers[] = {"list", "tuple", "range", "sorted", "bytes", "str"};
+    if (node == NULL || *left == 0)
+        return false;
+    --*left;
+    if (condition_is_display(node) || node->kind == NODE_ListComp ||
+        calls_builtin(conditions, node, makers, COUNT_OF(makers)) ||
+        (node->kind == NODE_Constant && node->constant == CONSTANT_STR))
+        return true;
+    if (node->kind == NODE_BinOp)
+        return is_list(conditions, node_child(node, FIELD_left), left) ||
+               is_list(conditions, node_child(node, FIELD_right), left);
+    const Variable *variable = node->kind == NODE_Name ? condition_variable(conditions, node) : NULL;
+    bool all = variable != NULL && variable->count > 0;
+    for (size_t i = 0; all && i < variable->count; i++)
+        all = variable->items[i].kind == BINDING_VALUE && is_list(conditions, variable->items[i].value, left);
+    return all;
+}
+
+unsigned condition_counts(const Conditions *conditions, const Node *node) {
+    static const char *const counters[] = {"len", "sum"};
+    static const FieldName bounds[] = {FIELD_lower, FIELD_upper, FIELD_step};
+    const Field *args = node_list(node, FIELD_args);
+    if (node->kind == NODE_Call && calls_builtin(conditions, node, counters, COUNT_OF(counters)))
+        return args->count > 0 && is_row_by_row(conditions, args->items[0]) ? READS_COUNT : 0;
+    if (node->kind == NODE_Call && text_equal(method_of(node), "indices"))
+        return condition_reads_of_arguments(conditions, node) == 0 ? 0 : READS_COUNT;
+    const Node *slice = node->kind == NODE_Subscript ? node_child(node, FIELD_slice) : NULL;
+    unsigned left = MOST_NODES;
+    for (size_t i = 0; slice != NULL && slice->kind == NODE_Slice && i < COUNT_OF(bounds); i++)
+        if (node_child(slice, bounds[i]) != NULL &&
+            (condition_reads(conditions, node_child(slice, bounds[i])) & (READS_SIZE | READS_COUNT)) != 0 &&
+            is_list(conditions, node_child(node, FIELD_value), &left))
+            return READS_COUNT;
+    return 0;
+}
+
 const Node *condition_count(const Conditions *conditions, const Node *node) {
     const Node *iterated = node_child(node, FIELD_iter);
     unsigned left = MOST_NODES;

@@ -169,7 +169,9 @@ static void pass_to(Conditions *conditions, const Node *call) {
     }
     if (func != NULL && func->kind == NODE_Attribute &&
         python_table_has("mutators", node_text(func, FIELD_attr)))
-        fill(conditions, node_child(func, FIELD_value), condition_reads_of_arguments(conditions, call));
+        fill(conditions, node_child(func, FIELD_value),
+             condition_reads_of_arguments(conditions, call) |
+                 (condition_in_loop(conditions, call) ? READS_COUNT : 0));
 }
 
 static bool is_argument(const Node *node) {
@@ -196,6 +198,35 @@ static void give_back(Conditions *conditions, const Node *statement) {
         give_scope(conditions, scope, condition_reads(conditions, value));
 }
 
+static bool find_name(const Node *node, void *context) {
+    const char **name = context;
+    if (node->kind == NODE_Name && text_equal(node_text(node, FIELD_id), *name))
+        *name = NULL;
+    return *name != NULL;
+}
+
+/* for row in x: count = count + 1 */
+static void count_rows(Conditions *conditions, const Node *target, const Node *value) {
+    const char *name = target != NULL && target->kind == NODE_Name ? node_text(target, FIELD_id) : NULL;
+    if (name == NULL || !condition_in_loop(conditions, target))
+        return;
+    if (value != NULL)
+        node_walk(value, find_name, &name);
+    if (name == NULL)
+        give_variable(conditions, condition_variable(conditions, target), READS_COUNT);
+}
+
+/* for i, row in enumerate(x): */
+static void number_rows(Conditions *conditions, const Node *target, const Node *iterated) {
+    const Field *elements = target == NULL ? NULL : node_list(target, FIELD_elts);
+    if (!condition_numbers_rows(conditions, iterated))
+        return;
+    if (target->kind == NODE_Tuple && elements->count > 0)
+        give(conditions, elements->items[0], READS_COUNT);
+    else
+        give(conditions, target, READS_COUNT);
+}
+
 static bool follow(const Node *node, void *context) {
     Conditions *conditions = context;
     const Node *value = node_child(node, FIELD_value), *iterated = node_child(node, FIELD_iter);
@@ -204,14 +235,21 @@ static bool follow(const Node *node, void *context) {
     case NODE_Assign:
         for (size_t i = 0; i < targets->count; i++)
             assign(conditions, targets->items[i], value);
+        if (targets->count == 1)
+            count_rows(conditions, targets->items[0], value);
         break;
     case NODE_AugAssign:
+        count_rows(conditions, node_child(node, FIELD_target), node_child(node, FIELD_target));
+        assign(conditions, node_child(node, FIELD_target), value);
+        break;
     case NODE_AnnAssign:
     case NODE_NamedExpr: assign(conditions, node_child(node, FIELD_target), value); break;
     case NODE_For:
     case NODE_comprehension:
         if (iterated != NULL)
             give(conditions, node_child(node, FIELD_target), condition_reads(conditions, iterated));
+        if (iterated != NULL)
+            number_rows(conditions, node_child(node, FIELD_target), iterated);
         break;
     case NODE_Return: give_back(conditions, node); break;
     case NODE_Call: pass_to(conditions, node); break;

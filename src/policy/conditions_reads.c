@@ -241,6 +241,20 @@ static unsigned reads_of_length(const Conditions *conditions, const Node *call) 
     return args->count == 1 && condition_is_parameter(conditions, args->items[0]) ? READS_SIZE : 0;
 }
 
+/* len(rows), of an object of the program's own class that forward has made: its __len__ may tell a size. */
+static unsigned reads_of_own_length(const Conditions *conditions, const Node *call) {
+    const Field *args = node_list(call, FIELD_args);
+    if (args->count != 1 || args->items[0] == NULL || condition_of_self(conditions, args->items[0]))
+        return 0;
+    const Things objects = names_of(conditions->names, conditions->file, args->items[0]);
+    for (size_t i = 0; i < objects.count; i++)
+        if (objects.items[i].kind == THING_INSTANCE &&
+            condition_made_by(conditions, objects.items[i]) != NULL &&
+            names_class_has(conditions->names, condition_made_by(conditions, objects.items[i]), "__len__"))
+            return READS_COUNT;
+    return 0;
+}
+
 /* Python's own functions keep numbers, and so do objects that are made of them. Torch's make tensors, and
  * those that make one of a number are no other than it. */
 static bool keeps_numbers(const Thing *called) {
@@ -285,7 +299,7 @@ static unsigned reads_of_call(const Conditions *conditions, const Node *call) {
         if (thing->kind == THING_LIBRARY && text_starts(thing->path, "torch."))
             reads |= condition_question_of_torch(thing->path);
         if (thing->kind == THING_BUILTIN && text_equal(thing->path, "len"))
-            reads |= reads_of_length(conditions, call);
+            reads |= reads_of_length(conditions, call) | reads_of_own_length(conditions, call);
         if (thing->kind == THING_BUILTIN)
             reads |= reads_of_kind(conditions, call, thing->path);
         if ((thing->kind == THING_FUNCTION || thing->kind == THING_METHOD) &&
@@ -317,7 +331,8 @@ bool condition_is_display(const Node *node) {
 static unsigned reads_by_source(const Conditions *conditions, const Node *node);
 
 unsigned condition_reads(const Conditions *conditions, const Node *node) {
-    return reads_by_source(conditions, node) | (condition_shown(conditions, node) == SHOWN_NOTHING ? 0 : READS_SIZE);
+    return reads_by_source(conditions, node) | condition_counts(conditions, node) |
+           (condition_shown(conditions, node) == SHOWN_NOTHING ? 0 : READS_SIZE);
 }
 
 static unsigned reads_by_source(const Conditions *conditions, const Node *node) {

@@ -7,6 +7,7 @@ typedef struct Showing {
     Conditions *conditions;
     const ProgramFile *file;
     const TraceSizeTest *test;
+    int what;
     bool met;
 } Showing;
 
@@ -15,18 +16,23 @@ Shown condition_shown(const Conditions *conditions, const Node *node) {
                                      : (Shown)conditions->shown[conditions->file->index][node->id];
 }
 
-/* Without columns (before Python 3.11): what may be meant by the line. */
-static bool is_meant(const Node *node, const TraceSizeTest *test) {
-    if (test->end_line > 0)
-        return node->line == test->line && node->column == test->column &&
-               node->end_line == test->end_line && node->end_column == test->end_column;
+/* Without columns (before Python 3.11), what may be meant by the line: the likeliest that it has. */
+enum { EXACT, COMPARISONS, ASKED, CALLS };
+static const int BY_LIKELIHOOD[2][3] = {{CALLS, COMPARISONS, ASKED}, {COMPARISONS, ASKED, CALLS}};
+
+static bool is_meant(const Node *node, const TraceSizeTest *test, int what) {
+    if (what == EXACT)
+        return node->line == test->line && node->column == test->column && node->end_line == test->end_line &&
+               node->end_column == test->end_column;
     return node->line <= test->line && test->line <= node->end_line &&
-           (node->kind == NODE_Compare || node->kind == NODE_Call || condition_is_asked(node));
+           (what == COMPARISONS ? node->kind == NODE_Compare
+            : what == ASKED     ? condition_is_asked(node)
+                                : node->kind == NODE_Call);
 }
 
 static bool show(const Node *node, void *context) {
     Showing *showing = context;
-    if (!is_meant(node, showing->test))
+    if (!is_meant(node, showing->test, showing->what))
         return true;
     uint8_t *shown = &showing->conditions->shown[showing->file->index][node->id];
     const uint8_t new = showing->test->tests ? SHOWN_TEST : SHOWN_LOST;
@@ -47,8 +53,11 @@ void conditions_show(Conditions *conditions, const Program *program, const Trace
         const TraceSizeTest *test = &trace->size_tests[i];
         if ((size_t)test->file >= program->count)
             continue;
-        Showing showing = {conditions, program->items[test->file], test, false};
-        node_walk(showing.file->tree.module, show, &showing);
+        Showing showing = {conditions, program->items[test->file], test, EXACT, false};
+        for (size_t what = 0; !showing.met && what < (test->end_line > 0 ? 1 : 3); what++) {
+            showing.what = test->end_line > 0 ? EXACT : BY_LIKELIHOOD[test->tests][what];
+            node_walk(showing.file->tree.module, show, &showing);
+        }
         if (!showing.met && test->tests)
             *(Place *)ARENA_PUSH(conditions->arena, elsewhere) =
                 (Place){.file = showing.file->source.name, .line = test->line};

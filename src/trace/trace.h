@@ -186,7 +186,7 @@ typedef struct TraceCall {
 
 /* Where the program compared a size, or a number made of sizes, or lost track of it (int(n), "%d" % n). */
 typedef struct TraceSizeTest {
-    int file, line, column;   /* as a Node's; columns and end_line are 0 where the interpreter has none */
+    int file, line, column; /* as a Node's; columns and end_line are 0 where the interpreter has none */
     int end_line, end_column;
     bool tests; /* else: lost */
 } TraceSizeTest;
