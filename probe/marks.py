@@ -17,10 +17,12 @@ listener: Optional[Callable[[FrameType, bool], None]] = None  # the frame, and w
 
 class MarkedInt(int):
     """A size, or an integer that is made of sizes."""
+    __slots__ = ()  # an int takes no attributes either
 
 
 class MarkedFloat(float):
     """What is made of sizes and other numbers."""
+    __slots__ = ()
 
 
 def mark(value: Any) -> Any:
@@ -89,6 +91,7 @@ def put(name: str, make: Callable[..., Any], *more: Any) -> None:
             setattr(kind, name, make(base, name, *more))
 
 
+MarkedInt.real = MarkedInt.numerator = MarkedFloat.real = property(lambda self: self)  # type: ignore
 for _name in KEPT:
     put("__%s__" % _name, arithmetic)
 for _name in TESTS:

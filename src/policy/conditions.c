@@ -187,6 +187,22 @@ const char *condition_comparison(const Conditions *conditions, const Node *node)
     return NULL;
 }
 
+/* `n is m`: numbers that are equal may be one object or two. */
+static bool asks_for_identity(const Node *compare) {
+    const Field *ops = node_list(compare, FIELD_ops);
+    for (size_t i = 0; i < ops->count; i++)
+        if (ops->items[i] != NULL && (ops->items[i]->kind == NODE_Is || ops->items[i]->kind == NODE_IsNot))
+            return true;
+    return false;
+}
+
+/* Does it choose by what may be a size? */
+static bool condition_chooses(const Conditions *conditions, const Node *node) {
+    const Node *slice = node_child(node, FIELD_slice), *value = node_child(node, FIELD_value);
+    return node->kind == NODE_Subscript && slice != NULL && slice->kind != NODE_Slice && slice->kind != NODE_Tuple &&
+           condition_is_table(conditions, value) && !condition_is_settled(conditions, slice);
+}
+
 unsigned condition_chosen_by(const Conditions *conditions, const Node *node) {
     static const char *const lookups[] = {"get",  "index", "count",      "pop",     "setdefault",
                                           "find", "rfind", "startswith", "endswith"};
@@ -229,18 +245,19 @@ bool condition_is_asked(const Node *node) {
             node_child(parent, FIELD_op)->kind == NODE_Not);
 }
 
-static void add_condition(Conditions *conditions, const Node *node, unsigned reads, bool number) {
+static Condition *add_condition(Conditions *conditions, const Node *node, unsigned reads, bool number) {
     if ((reads & READS_OWN_TYPE) != 0)
         reads = (reads & ~(unsigned)READS_OWN_TYPE) | READS_TYPE;
     if ((reads & READS_COUNT) != 0)
         reads = (reads & ~(unsigned)READS_COUNT) | READS_SIZE;
-    *(Condition *)ARENA_PUSH(conditions->arena, conditions) =
-        (Condition){conditions->file,
-                    node,
-                    reads,
-                    language_reaches(conditions->language, node),
-                    number,
-                    condition_signature(conditions, node, reads)};
+    Condition *condition = ARENA_PUSH(conditions->arena, conditions);
+    *condition = (Condition){.file = conditions->file,
+                             .node = node,
+                             .reads = reads,
+                             .reached = language_reaches(conditions->language, node),
+                             .number = number,
+                             .signature = condition_signature(conditions, node, reads)};
+    return condition;
 }
 
 /* if torch.cuda.is_available(): self.scale = 2, where the model or the module is made. */
@@ -278,10 +295,13 @@ static bool look(const Node *node, void *context) {
     reads |= condition_meets_surroundings(conditions, node);
     if (condition_shown(conditions, node) == SHOWN_TEST)
         reads |= READS_SIZE;
+    const bool unsettled = reads == 0 && ((compares && (condition_is_asked(node) || asks_for_identity(node))) ||
+                                          asked || condition_chooses(conditions, node)) &&
+                           !condition_is_settled(conditions, node);
     if (!reached && asked_while_made(conditions, node, reads))
         reached = true;
-    if (reached && reads != 0 && !may_be_asked(conditions, node))
-        add_condition(conditions, node, reads, false);
+    if (reached && (reads != 0 || unsettled) && !may_be_asked(conditions, node))
+        add_condition(conditions, node, unsettled ? READS_SIZE : reads, false)->unsettled = unsettled;
     return true;
 }
 

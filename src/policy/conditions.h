@@ -22,6 +22,7 @@ typedef struct Condition {
     const Node *node;
     unsigned reads;
     bool reached;          /* by forward */
+    bool unsettled;        /* where what it asks for comes from, the source doesn't tell */
     bool number;           /* no test: what condition_number found */
     const char *signature; /* "1 30 equality": the same where two ask the same, whatever their names are */
 } Condition;
@@ -33,6 +34,7 @@ typedef struct Conditions { /* of one program */
     bool everywhere;         /* all functions are looked at, not only those that forward reaches */
     const ProgramFile *file; /* the one that is being walked */
     bool grew;
+    bool passes_known; /* every call that is seen has been: then it is followed whether parameters are settled */
     uint8_t **shown; /* conditions_shown.c; by file, by id of a node: a Shown. NULL: nothing is */
     Condition *items;
     size_t count, capacity;
@@ -111,6 +113,8 @@ bool condition_numbers_rows(const Conditions *conditions, const Node *node);
  * what its run has shown counts too; `elsewhere`: of that, what is at no node. Both may be NULL. */
 Conditions conditions_of(Arena *arena, const Program *program, bool original, const Texts *values,
                          Language *language, const Trace *trace, ShownPlaces *elsewhere);
+/* conditions_settled.c: the source tells where it comes from, and that is no call's arguments. */
+bool condition_is_settled(const Conditions *conditions, const Node *node);
 /* Fills what variables and functions read, over all files. */
 void conditions_follow(Conditions *conditions, const Program *program);
 

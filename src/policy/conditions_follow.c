@@ -68,14 +68,29 @@ static void assign(Conditions *conditions, const Node *target, const Node *value
     give(conditions, target, condition_reads(conditions, value));
 }
 
-static void give_named(Conditions *conditions, const Scope *function, const Node *parameter, unsigned reads) {
-    const char *name = parameter == NULL ? NULL : node_text(parameter, FIELD_arg);
-    if (name != NULL)
-        give_variable(conditions, table_get(function->variables, name), reads);
+/* The parameter is given what `value` is; NULL: what isn't seen. */
+static void settle(Conditions *conditions, Variable *parameter, const Node *value) {
+    if (parameter == NULL)
+        return;
+    parameter->passed = true;
+    if (parameter->unsettled || !conditions->passes_known ||
+        (value != NULL && condition_is_settled(conditions, value)))
+        return;
+    parameter->unsettled = conditions->grew = true;
 }
 
-/* All parameters of a function from the given one on. */
-static void give_all(Conditions *conditions, const Scope *function, size_t from, unsigned reads) {
+static void give_named(Conditions *conditions, const Scope *function, const Node *parameter, unsigned reads,
+                       const Node *value) {
+    const char *name = parameter == NULL ? NULL : node_text(parameter, FIELD_arg);
+    if (name == NULL)
+        return;
+    give_variable(conditions, table_get(function->variables, name), reads);
+    settle(conditions, table_get(function->variables, name), value);
+}
+
+/* All parameters of a function from the given one on. `value`: what they are given is in it; NULL: it isn't seen. */
+static void give_all(Conditions *conditions, const Scope *function, size_t from, unsigned reads,
+                     const Node *value) {
     static const FieldName lists[] = {FIELD_posonlyargs, FIELD_args, FIELD_kwonlyargs};
     const Node *arguments = function == NULL ? NULL : node_child(function->node, FIELD_args);
     size_t position = 0;
@@ -83,11 +98,11 @@ static void give_all(Conditions *conditions, const Scope *function, size_t from,
         const Field *list = node_list(arguments, lists[l]);
         for (size_t i = 0; i < list->count; i++, position++)
             if (position >= from)
-                give_named(conditions, function, list->items[i], reads);
+                give_named(conditions, function, list->items[i], reads, value);
     }
     if (arguments != NULL) {
-        give_named(conditions, function, node_child(arguments, FIELD_vararg), reads);
-        give_named(conditions, function, node_child(arguments, FIELD_kwarg), reads);
+        give_named(conditions, function, node_child(arguments, FIELD_vararg), reads, value);
+        give_named(conditions, function, node_child(arguments, FIELD_kwarg), reads, value);
     }
 }
 
@@ -103,13 +118,14 @@ static void give_defaults(Conditions *conditions, const Node *definition) {
                 reads |= condition_reads(conditions, list->items[i]);
     }
     if (reads != 0)
-        give_all(conditions, names_scope_made(conditions->names, conditions->file, definition), 0, reads);
+        give_all(conditions, names_scope_made(conditions->names, conditions->file, definition), 0, reads, NULL);
 }
 
 /* The argument `value` for `parameter`, which is the first of a function that stands in a class if `first`.
  */
 static void pass_one(Conditions *conditions, const Node *value, Variable *parameter, bool first) {
     give_variable(conditions, parameter, condition_reads(conditions, value));
+    settle(conditions, parameter, value);
     if (first && !parameter->handed) {
         const Things things = names_of(conditions->names, conditions->file, value);
         parameter->handed = !things_all(&things, THING_INSTANCE);
@@ -132,7 +148,7 @@ static void pass(Conditions *conditions, const Node *call, const Scope *function
                               : name == NULL ? NULL
                                              : table_get(function->variables, name);
         if (value->kind == NODE_Starred || parameter == NULL) /* f(*sizes), f(**sizes), or into **others */
-            give_all(conditions, function, shift, condition_reads(conditions, value));
+            give_all(conditions, function, shift, condition_reads(conditions, value), value);
         else
             pass_one(conditions, value, parameter, shift == 0 && parameter == names_parameter(function, 0));
     }
@@ -186,7 +202,30 @@ static void pass_on(Conditions *conditions, const Node *value) {
     for (size_t i = 0; i < things.count; i++)
         if (things.items[i].kind == THING_FUNCTION || things.items[i].kind == THING_METHOD)
             give_all(conditions, condition_made_by(conditions, things.items[i]),
-                     things.items[i].kind == THING_METHOD, READS_SIZE);
+                     things.items[i].kind == THING_METHOD, READS_SIZE, NULL);
+}
+
+/* A function that is kept, returned or handed on: whoever calls it then isn't seen. */
+static void let_go(Conditions *conditions, const Node *value) {
+    const Things things = language_is_called(value) || condition_variable(conditions, value) == NULL
+                              ? (Things){0}
+                              : names_of(conditions->names, conditions->file, value);
+    for (size_t i = 0; i < things.count; i++)
+        if (things.items[i].kind == THING_FUNCTION || things.items[i].kind == THING_METHOD)
+            give_all(conditions, condition_made_by(conditions, things.items[i]), 0, 0, NULL);
+}
+
+/* What stands in the function's place may give it anything. */
+static void let_go_decorated(Conditions *conditions, const Node *definition) {
+    const Field *decorators = node_list(definition, FIELD_decorator_list);
+    for (size_t i = 0; i < decorators->count; i++) {
+        const Node *decorator = decorators->items[i];
+        const Things things =
+            decorator == NULL ? (Things){0} : names_of(conditions->names, conditions->file, decorator);
+        if (!things_all(&things, THING_BUILTIN) && !things_all(&things, THING_LIBRARY) &&
+            !things_all(&things, THING_RESULT))
+            give_all(conditions, names_scope_made(conditions->names, conditions->file, definition), 0, 0, NULL);
+    }
 }
 
 static void give_back(Conditions *conditions, const Node *statement) {
@@ -253,14 +292,18 @@ static bool follow(const Node *node, void *context) {
         break;
     case NODE_Return: give_back(conditions, node); break;
     case NODE_Call: pass_to(conditions, node); break;
-    case NODE_FunctionDef: give_defaults(conditions, node); break;
+    case NODE_FunctionDef:
+        give_defaults(conditions, node);
+        let_go_decorated(conditions, node);
+        break;
     case NODE_Lambda:
-        give_all(conditions, names_scope_made(conditions->names, conditions->file, node), 0, READS_SIZE);
+        give_all(conditions, names_scope_made(conditions->names, conditions->file, node), 0, READS_SIZE, NULL);
         break;
     case NODE_Name:
     case NODE_Attribute:
         if (is_argument(node))
             pass_on(conditions, node);
+        let_go(conditions, node);
         break;
     default: break;
     }
@@ -268,6 +311,7 @@ static bool follow(const Node *node, void *context) {
 }
 
 void conditions_follow(Conditions *conditions, const Program *program) {
+    conditions->passes_known = false;
     conditions->grew = true;
     while (conditions->grew) {
         conditions->grew = false;
@@ -275,5 +319,7 @@ void conditions_follow(Conditions *conditions, const Program *program) {
             conditions->file = program->items[i];
             node_walk(conditions->file->tree.module, follow, conditions);
         }
+        conditions->grew = conditions->grew || !conditions->passes_known;
+        conditions->passes_known = true;
     }
 }

@@ -57,6 +57,8 @@ static bool has_like(const Conditions *theirs, const Condition *condition) {
 }
 
 static const char *what_it_asks(const Condition *condition) {
+    if (condition->unsettled)
+        return "this tests what may be made of sizes: the source doesn't tell where it comes from";
     if ((condition->reads & READS_VALUE) != 0)
         return "this asks for the value of an argument";
     return (condition->reads & READS_SURROUNDINGS) != 0
@@ -90,7 +92,7 @@ static void name_left_out(Arena *arena, const Conditions *ours, const Conditions
     Table *named = table_new(theirs->arena);
     for (size_t i = 0; i < theirs->count; i++) {
         const Condition *condition = &theirs->items[i];
-        if (!condition->reached || condition->number || has_like(ours, condition) ||
+        if (!condition->reached || condition->number || condition->unsettled || has_like(ours, condition) ||
             table_has(named, condition->signature))
             continue;
         table_put(named, condition->signature, TABLE_PRESENT);
@@ -121,21 +123,23 @@ void policy_judge_conditions(Arena *results, const Program *candidate, const Pro
     arena_free(arena);
 }
 
-static bool is_among(const Conditions *conditions, const Condition *condition) {
-    for (size_t i = 0; i < conditions->count; i++)
-        if (conditions->items[i].node->id == condition->node->id &&
-            conditions->items[i].file->index == condition->file->index &&
-            conditions->items[i].number == condition->number)
-            return true;
-    return false;
+static const Condition *find_known(const Conditions *known, const Condition *condition) {
+    for (size_t i = 0; i < known->count; i++)
+        if (known->items[i].node->id == condition->node->id &&
+            known->items[i].file->index == condition->file->index &&
+            known->items[i].number == condition->number)
+            return &known->items[i];
+    return NULL;
 }
 
-/* Those that the source alone has too are judged already. */
-static void drop_known(Conditions *conditions, const Conditions *known) {
+/* Those that the source alone has too are judged already; `but_unsettled`: those whose origin it tells. */
+static void drop_known(Conditions *conditions, const Conditions *known, bool but_unsettled) {
     size_t kept = 0;
-    for (size_t i = 0; i < conditions->count; i++)
-        if (!is_among(known, &conditions->items[i]))
+    for (size_t i = 0; i < conditions->count; i++) {
+        const Condition *same = find_known(known, &conditions->items[i]);
+        if (same == NULL || (but_unsettled && same->unsettled))
             conditions->items[kept++] = conditions->items[i];
+    }
     conditions->count = kept;
 }
 
@@ -176,7 +180,7 @@ void policy_judge_size_tests(Arena *results, const Program *candidate, const Pro
     const Conditions our_source = conditions_of(arena, candidate, false, &none, &our_language, NULL, NULL),
                      their_source = conditions_of(arena, original, true, &none, &their_language, NULL, NULL);
     forgive(findings, &our_source, &all_theirs);
-    drop_known(&ours, &our_source);
+    drop_known(&ours, &our_source, false);
     const bool unseen = ours.count > 0 && is_of_a_library(original);
     for (size_t i = 0; i < ours.count; i++)
         if (!has_like(&all_theirs, &ours.items[i]))
@@ -184,7 +188,7 @@ void policy_judge_size_tests(Arena *results, const Program *candidate, const Pro
     for (size_t i = 0; i < elsewhere.count; i++)
         findings_add(findings, &RULE_STEP_CONDITION, SEVERITY_VIOLATION, elsewhere.items[i],
                      "sizes are compared here, where it isn't seen whether the original has such a test");
-    drop_known(&theirs, &their_source);
+    drop_known(&theirs, &their_source, true);
     name_left_out(results, &all_ours, &theirs, left_out);
     arena_free(arena);
 }

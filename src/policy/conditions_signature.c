@@ -9,7 +9,7 @@ typedef struct Words {
     const char **items;
     size_t count, capacity;
     unsigned depth, names; /* that stand for others */
-    bool shown; /* by a run to be of sizes, whatever the attributes are called in which these stand */
+    bool hidden;           /* what is asked is not of what its words say: attributes may be called anything */
 } Words;
 
 enum { DEEPEST = 4, MOST_NAMES = 200 };
@@ -154,7 +154,7 @@ static bool add_words(const Node *node, void *context) {
         below = false;
     } else if (node->kind == NODE_Attribute) {
         below = !condition_of_self(words->conditions, node);
-        word = below && !words->shown && condition_question(node_text(node, FIELD_attr)) == 0
+        word = below && !words->hidden && condition_question(node_text(node, FIELD_attr)) == 0
                    ? node_text(node, FIELD_attr)
                    : NULL;
     } else if (node->kind == NODE_Call) {
@@ -176,7 +176,9 @@ static int by_text(const void *a, const void *b) {
 }
 
 const char *condition_signature(const Conditions *conditions, const Node *node, unsigned reads) {
-    Words words = {.conditions = conditions, .shown = condition_shown(conditions, node) == SHOWN_TEST};
+    Words words = {.conditions = conditions,
+                   .hidden = condition_shown(conditions, node) == SHOWN_TEST ||
+                             condition_reads(conditions, node) == 0};
     Text text = text_new(conditions->arena);
     node_walk(node, add_words, &words);
     if (words.count > 0)

@@ -78,6 +78,8 @@ typedef struct Variable {
     unsigned reads; /* sizes, dtype or device of what forward is given */
     bool handed;    /* the first parameter of a method, to which something else than an object was handed */
     bool filled;    /* something was put into what it names */
+    bool passed;    /* a parameter: a call that is seen gives it */
+    bool unsettled; /* a parameter: some call gives what condition_is_settled doesn't know, or may */
 } Variable;
 
 struct Scope {
