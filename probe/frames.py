@@ -71,8 +71,8 @@ class Frames:
 
     def own_span(self, frame: Optional[FrameType]) -> Optional[List[int]]:
         """[file, line, column, last line, end column] of what runs in the frame where it is the program's, or in its caller where
-        dataclasses has written it; None where it isn't. Columns, in characters from 1, are 0 where the interpreter has none."""
-        while frame is not None and frame.f_code.co_filename == "<string>":
+        dataclasses has written it or torch only passes on; None where it isn't. Columns, in characters from 1, are 0 where the interpreter has none."""
+        while frame is not None and (frame.f_code.co_filename == "<string>" or self.kind_of(frame) == PASSING):
             frame = frame.f_back
         kind = -1 if frame is None else self.kind_of(frame)
         if frame is None or kind < 0:

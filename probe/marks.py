@@ -1,6 +1,8 @@
 """Numbers that remember that they are sizes (soundness 12): what a program gets when it asks a tensor for its sizes, and what it
 makes of them. Where such a number is compared, or turned into something that can't remember, `listener` is told of the frame.
 
+Of a number that isn't a size, or a product, quotient or power of some, what meets data with it is told too: it may act like a test.
+
 They are ints and floats to all that takes numbers; torch and C code that reads them as such sees no difference, and tells
 nothing: range(n), rows[:n] and 0.5 * n, where Python asks neither operand."""
 
@@ -12,7 +14,8 @@ from typing import Any, Callable, Optional
 
 import torch
 
-listener: Optional[Callable[[FrameType, bool], None]] = None  # the frame, and whether it tests
+TEST, LOST, NUMBER = "test", "lost", "number"  # what is told
+listener: Optional[Callable[[FrameType, str], None]] = None
 
 
 class MarkedInt(int):
@@ -25,32 +28,45 @@ class MarkedFloat(float):
     __slots__ = ()
 
 
-def mark(value: Any) -> Any:
+class BentInt(MarkedInt):
+    """As 1 + n // 30."""
+    __slots__ = ()
+
+
+class BentFloat(MarkedFloat):
+    __slots__ = ()
+
+
+BENT = (BentInt, BentFloat)
+
+
+def mark(value: Any, bent: bool = False) -> Any:
     """The same value, as numbers that remember."""
     kind = type(value)
     if kind is int:
-        return MarkedInt(value)
+        return BentInt(value) if bent else MarkedInt(value)
     if kind is float:
-        return MarkedFloat(value)
+        return BentFloat(value) if bent else MarkedFloat(value)
     if kind is torch.Size:
         return torch.Size([MarkedInt(size) for size in value])
     if kind is tuple:
-        return tuple([mark(item) for item in value])
+        return tuple([mark(item, bent) for item in value])
     return value
 
 
 def plain(value: Any) -> Any:
     """Of a marked number, what it would be without marks."""
-    kind = type(value)
-    return int.__int__(value) if kind is MarkedInt else float.__float__(value) if kind is MarkedFloat else value
+    return (int.__int__(value) if isinstance(value, MarkedInt)
+            else float.__float__(value) if isinstance(value, MarkedFloat) else value)
 
 
-def tell(tests: bool) -> None:
+def tell(what: str) -> None:
     if listener is not None:
-        listener(sys._getframe(2), tests)
+        listener(sys._getframe(2), what)
 
 
 def arithmetic(base: Any, name: str) -> Callable[..., Any]:
+    bends = name.strip("_") not in MONOMIAL
     own = getattr(base, name)
     of_floats = getattr(float, name, None)
 
@@ -59,30 +75,31 @@ def arithmetic(base: Any, name: str) -> Callable[..., Any]:
         if value is NotImplemented and others and of_floats is not None and isinstance(others[0], float):
             value = of_floats(float(plain(self)), *others)
         if value is NotImplemented and others and isinstance(others[0], (list, tuple, str, bytes)):
-            tell(False)  # [0] * n: how long it is, nothing remembers
-        return mark(value)
+            tell(LOST)  # [0] * n: how long it is, nothing remembers
+        return mark(value, bends or isinstance(self, BENT) or bool(others) and isinstance(others[0], BENT))
 
     return method
 
 
-def telling(base: Any, name: str, tests: bool) -> Callable[..., Any]:
+def telling(base: Any, name: str, what: str) -> Callable[..., Any]:
     own = getattr(base, name)
 
     def method(self: Any, *others: Any) -> Any:
         value = own(self, *others)
         if value is not NotImplemented:
-            tell(tests)
+            tell(what)
         return value
 
     return method
 
 
+MONOMIAL = ("mul", "rmul", "truediv", "rtruediv", "pow", "neg", "pos")
 KEPT = ("add", "radd", "sub", "rsub", "mul", "rmul", "floordiv", "rfloordiv", "truediv", "rtruediv", "mod", "rmod", "divmod", "rdivmod",
         "pow", "rpow", "neg", "pos", "abs", "and", "rand", "or", "ror", "xor", "rxor", "lshift", "rlshift", "rshift", "rrshift",
         "invert", "round", "trunc", "floor", "ceil")
 TESTS = ("lt", "le", "gt", "ge", "eq", "ne", "bool", "hash")
-LOST = ("int", "float", "str", "repr", "format")
-LOST_BY_NAME = ("bit_length", "bit_count", "is_integer", "as_integer_ratio", "to_bytes", "hex", "conjugate")
+CONVERSIONS = ("int", "float", "str", "repr", "format")
+CONVERSIONS_BY_NAME = ("bit_length", "bit_count", "is_integer", "as_integer_ratio", "to_bytes", "hex", "conjugate")
 
 
 def put(name: str, make: Callable[..., Any], *more: Any) -> None:
@@ -95,8 +112,8 @@ MarkedInt.real = MarkedInt.numerator = MarkedFloat.real = property(lambda self: 
 for _name in KEPT:
     put("__%s__" % _name, arithmetic)
 for _name in TESTS:
-    put("__%s__" % _name, telling, True)
-for _name in LOST:
-    put("__%s__" % _name, telling, False)
-for _name in LOST_BY_NAME:
-    put(_name, telling, False)
+    put("__%s__" % _name, telling, TEST)
+for _name in CONVERSIONS:
+    put("__%s__" % _name, telling, LOST)
+for _name in CONVERSIONS_BY_NAME:
+    put(_name, telling, LOST)

@@ -65,7 +65,8 @@ class Tracer(TorchFunctionMode):
         self._inputs: Dict[int, int] = {}  # id of an input -> the number that it had before forward
         self._spellings: Dict[Any, Spelling] = {}
         self._flags = [{"grad": bool(bits & 1), "autocast": bool(bits & 2), "training": bool(bits & 4)} for bits in range(8)]
-        self._size_tests: Dict[Any, None] = {}  # spans in the program's files, and whether it is a test
+        self._bent = False  # a number that is made of sizes is among the arguments
+        self._size_tests: Dict[Any, None] = {}  # spans in the program's files, and what was done
         self._autocast = getattr(torch._C, "_is_any_autocast_enabled", None) or autocast_of_old
 
     # ---- the run -------------------------------------------------------------------------------------------------
@@ -252,6 +253,9 @@ class Tracer(TorchFunctionMode):
         k = {name: self._argument(value, used) for name, value in kwargs.items()} if kwargs else NO_KEYWORDS
         if subject is not None:
             a.insert(0, {"fn": subject_name(subject)})
+        if self._bent:
+            self._bent = False
+            self._note_size_test(frame, marks.NUMBER)
         running = self.modules.running
         flags = self._flags[grad_enabled() + 2 * self._autocast() + (4 if running and running[-1].module.training else 0)]
         was_quiet, self.quiet = self.quiet, True
@@ -290,10 +294,10 @@ class Tracer(TorchFunctionMode):
             return False
         return self.tensors.entry(args[0])[3][6][0] not in ("parameter", "buffer") and self.frames.asked_by_program(frame)
 
-    def _note_size_test(self, frame: FrameType, tests: bool) -> None:
+    def _note_size_test(self, frame: FrameType, what: str) -> None:
         span = self.frames.own_span(frame)
         if span is not None:
-            self._size_tests[(*span, tests)] = None
+            self._size_tests[(*span, what)] = None
             if len(self._size_tests) > MOST_SIZE_TESTS:
                 raise TooLong("sizes are compared at more than %d places; such a model is not traced" % MOST_SIZE_TESTS)
 
@@ -347,7 +351,9 @@ class Tracer(TorchFunctionMode):
             return {"S": [self._argument(item, used) for item in (value.start, value.stop, value.step)]}
         if kind is torch.Size:
             return {"s": list(value)}
-        if kind is marks.MarkedInt:
+        if isinstance(value, (marks.MarkedInt, marks.MarkedFloat)):
+            if isinstance(value, marks.BENT):
+                self._bent = True
             return self._argument(marks.plain(value), used)
 
         def number_used(tensor: torch.Tensor) -> int:

@@ -199,8 +199,9 @@ static bool asks_for_identity(const Node *compare) {
 /* Does it choose by what may be a size? */
 static bool condition_chooses(const Conditions *conditions, const Node *node) {
     const Node *slice = node_child(node, FIELD_slice), *value = node_child(node, FIELD_value);
-    return node->kind == NODE_Subscript && slice != NULL && slice->kind != NODE_Slice && slice->kind != NODE_Tuple &&
-           condition_is_table(conditions, value) && !condition_is_settled(conditions, slice);
+    return node->kind == NODE_Subscript && slice != NULL && slice->kind != NODE_Slice &&
+           slice->kind != NODE_Tuple && condition_is_table(conditions, value) &&
+           !condition_is_settled(conditions, slice);
 }
 
 unsigned condition_chosen_by(const Conditions *conditions, const Node *node) {
@@ -295,8 +296,9 @@ static bool look(const Node *node, void *context) {
     reads |= condition_meets_surroundings(conditions, node);
     if (condition_shown(conditions, node) == SHOWN_TEST)
         reads |= READS_SIZE;
-    const bool unsettled = reads == 0 && ((compares && (condition_is_asked(node) || asks_for_identity(node))) ||
-                                          asked || condition_chooses(conditions, node)) &&
+    const bool unsettled = reads == 0 &&
+                           ((compares && (condition_is_asked(node) || asks_for_identity(node))) || asked ||
+                            condition_chooses(conditions, node)) &&
                            !condition_is_settled(conditions, node);
     if (!reached && asked_while_made(conditions, node, reads))
         reached = true;

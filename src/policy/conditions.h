@@ -34,8 +34,9 @@ typedef struct Conditions { /* of one program */
     bool everywhere;         /* all functions are looked at, not only those that forward reaches */
     const ProgramFile *file; /* the one that is being walked */
     bool grew;
-    bool passes_known; /* every call that is seen has been: then it is followed whether parameters are settled */
-    uint8_t **shown; /* conditions_shown.c; by file, by id of a node: a Shown. NULL: nothing is */
+    bool passes_known; /* every call that is seen has been: then it is followed whether parameters are settled
+                        */
+    uint8_t **shown;   /* conditions_shown.c; by file, by id of a node: a Shown. NULL: nothing is */
     Condition *items;
     size_t count, capacity;
 } Conditions;
@@ -91,9 +92,9 @@ Texts arguments_like(Arena *arena, const Program *candidate, const Program *orig
 /* What Python counts by sizes and by a number that doesn't stand there, to be tried as a size: range(n - k),
  * range(n)[k:], [0] * (n - k), and sizes as text or bits. NULL: nothing. */
 const Node *condition_count(const Conditions *conditions, const Node *node);
-typedef enum Shown { SHOWN_NOTHING, SHOWN_LOST, SHOWN_TEST } Shown;
-/* What a run has shown to be done with sizes by this very node: they were compared, or turned into what
- * doesn't remember them. */
+typedef enum Shown { SHOWN_NOTHING, SHOWN_NUMBER, SHOWN_LOST, SHOWN_TEST } Shown;
+/* What a run has shown to be done with sizes by this very node: they were compared, turned into what
+ * doesn't remember them, or met data. */
 Shown condition_shown(const Conditions *conditions, const Node *node);
 /* Takes what the trace of the program shows. Tests that are at no node are left in `elsewhere`. */
 typedef struct ShownPlaces {

@@ -88,7 +88,8 @@ static void give_named(Conditions *conditions, const Scope *function, const Node
     settle(conditions, table_get(function->variables, name), value);
 }
 
-/* All parameters of a function from the given one on. `value`: what they are given is in it; NULL: it isn't seen. */
+/* All parameters of a function from the given one on. `value`: what they are given is in it; NULL: it isn't
+ * seen. */
 static void give_all(Conditions *conditions, const Scope *function, size_t from, unsigned reads,
                      const Node *value) {
     static const FieldName lists[] = {FIELD_posonlyargs, FIELD_args, FIELD_kwonlyargs};
@@ -118,7 +119,8 @@ static void give_defaults(Conditions *conditions, const Node *definition) {
                 reads |= condition_reads(conditions, list->items[i]);
     }
     if (reads != 0)
-        give_all(conditions, names_scope_made(conditions->names, conditions->file, definition), 0, reads, NULL);
+        give_all(conditions, names_scope_made(conditions->names, conditions->file, definition), 0, reads,
+                 NULL);
 }
 
 /* The argument `value` for `parameter`, which is the first of a function that stands in a class if `first`.
@@ -224,7 +226,8 @@ static void let_go_decorated(Conditions *conditions, const Node *definition) {
             decorator == NULL ? (Things){0} : names_of(conditions->names, conditions->file, decorator);
         if (!things_all(&things, THING_BUILTIN) && !things_all(&things, THING_LIBRARY) &&
             !things_all(&things, THING_RESULT))
-            give_all(conditions, names_scope_made(conditions->names, conditions->file, definition), 0, 0, NULL);
+            give_all(conditions, names_scope_made(conditions->names, conditions->file, definition), 0, 0,
+                     NULL);
     }
 }
 
@@ -297,7 +300,8 @@ static bool follow(const Node *node, void *context) {
         let_go_decorated(conditions, node);
         break;
     case NODE_Lambda:
-        give_all(conditions, names_scope_made(conditions->names, conditions->file, node), 0, READS_SIZE, NULL);
+        give_all(conditions, names_scope_made(conditions->names, conditions->file, node), 0, READS_SIZE,
+                 NULL);
         break;
     case NODE_Name:
     case NODE_Attribute:

@@ -231,7 +231,26 @@ static bool rounds(const Conditions *conditions, const Node *node) {
            !(args->count == 1 && is_monomial(conditions, args->items[0], false, &most));
 }
 
+static const char *name_of_call(const Node *node) {
+    const Node *func = node->kind == NODE_Call ? node_child(node, FIELD_func) : NULL;
+    return func == NULL ? NULL : node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id);
+}
+
+/* A run has shown it, and the source doesn't tell that it is a number. */
+static bool is_shown(const Conditions *conditions, const Node *node) {
+    const Node *left = node_child(node, FIELD_left), *right = node_child(node, FIELD_right);
+    if (condition_shown(conditions, node) != SHOWN_NUMBER)
+        return false;
+    if (node->kind == NODE_BinOp)
+        return left != NULL && right != NULL &&
+               ((condition_reads(conditions, left) | condition_reads(conditions, right)) & READS_SIZE) == 0;
+    return (node->kind == NODE_AugAssign || takes_value(name_of_call(node))) &&
+           (condition_reads_of_arguments(conditions, node) & READS_SIZE) == 0;
+}
+
 const Node *condition_number(const Conditions *conditions, const Node *node) {
+    if (is_shown(conditions, node))
+        return node;
     const Node *op = node_child(node, FIELD_op), *left = node_child(node, FIELD_left),
                *right = node_child(node, FIELD_right), *func = node_child(node, FIELD_func);
     if (rounds(conditions, node))
@@ -241,8 +260,7 @@ const Node *condition_number(const Conditions *conditions, const Node *node) {
         return is_made_of_sizes(conditions, left) && may_be_data(conditions, right)   ? left
                : is_made_of_sizes(conditions, right) && may_be_data(conditions, left) ? right
                                                                                       : NULL;
-    const char *name =
-        func == NULL ? NULL : node_text(func, func->kind == NODE_Attribute ? FIELD_attr : FIELD_id);
+    const char *name = name_of_call(node);
     if (node->kind != NODE_Call || !takes_value(name) || condition_of_self(conditions, func))
         return NULL;
     const Field *args = node_list(node, FIELD_args);

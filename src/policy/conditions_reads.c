@@ -332,7 +332,7 @@ static unsigned reads_by_source(const Conditions *conditions, const Node *node);
 
 unsigned condition_reads(const Conditions *conditions, const Node *node) {
     return reads_by_source(conditions, node) | condition_counts(conditions, node) |
-           (condition_shown(conditions, node) == SHOWN_NOTHING ? 0 : READS_SIZE);
+           (condition_shown(conditions, node) > SHOWN_NUMBER ? READS_SIZE : 0);
 }
 
 static unsigned reads_by_source(const Conditions *conditions, const Node *node) {

@@ -1,5 +1,5 @@
-/* Whether the source tells what a value comes from. A test on one of which it doesn't may be a test on a size:
- * ways through Python are many, and C forgets what a number was. */
+/* Whether the source tells what a value comes from. A test on one of which it doesn't may be a test on a
+ * size: ways through Python are many, and C forgets what a number was. */
 #include "conditions.h"
 
 enum { MOST_NODES = 300 };
@@ -75,8 +75,7 @@ static bool is_returned_settled(const Conditions *conditions, const Thing *funct
 static bool is_call_settled(const Conditions *conditions, const Node *call, unsigned *left) {
     static const char *const kinds[] = {"isinstance", "hasattr", "callable", "issubclass"};
     const Node *func = node_child(call, FIELD_func);
-    const Things called =
-        func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
+    const Things called = func == NULL ? (Things){0} : names_of(conditions->names, conditions->file, func);
     bool known = called.count > 0 && !called.overflow, all_own = true;
     for (size_t i = 0; i < called.count && known; i++) {
         const Thing *thing = &called.items[i];
@@ -95,7 +94,8 @@ static bool is_call_settled(const Conditions *conditions, const Node *call, unsi
     return known;
 }
 
-/* self.n of a module, which construction has settled; what other objects keep, forward may have given them. */
+/* self.n of a module, which construction has settled; what other objects keep, forward may have given them.
+ */
 static bool is_of_module(const Conditions *conditions, const Node *node) {
     const Node *object = node;
     while (object != NULL && (object->kind == NODE_Attribute || object->kind == NODE_Subscript))

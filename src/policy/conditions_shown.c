@@ -17,8 +17,10 @@ Shown condition_shown(const Conditions *conditions, const Node *node) {
 }
 
 /* Without columns (before Python 3.11), what may be meant by the line: the likeliest that it has. */
-enum { EXACT, COMPARISONS, ASKED, CALLS };
-static const int BY_LIKELIHOOD[2][3] = {{CALLS, COMPARISONS, ASKED}, {COMPARISONS, ASKED, CALLS}};
+enum { EXACT, COMPARISONS, ASKED, CALLS, PRODUCTS };
+static const int BY_LIKELIHOOD[][3] = {[SIZE_NUMBER] = {PRODUCTS, CALLS, PRODUCTS},
+                                       [SIZE_LOST] = {CALLS, COMPARISONS, ASKED},
+                                       [SIZE_TESTED] = {COMPARISONS, ASKED, CALLS}};
 
 static bool is_meant(const Node *node, const TraceSizeTest *test, int what) {
     if (what == EXACT)
@@ -27,6 +29,7 @@ static bool is_meant(const Node *node, const TraceSizeTest *test, int what) {
     return node->line <= test->line && test->line <= node->end_line &&
            (what == COMPARISONS ? node->kind == NODE_Compare
             : what == ASKED     ? condition_is_asked(node)
+            : what == PRODUCTS  ? node->kind == NODE_BinOp || node->kind == NODE_AugAssign
                                 : node->kind == NODE_Call);
 }
 
@@ -35,7 +38,9 @@ static bool show(const Node *node, void *context) {
     if (!is_meant(node, showing->test, showing->what))
         return true;
     uint8_t *shown = &showing->conditions->shown[showing->file->index][node->id];
-    const uint8_t new = showing->test->tests ? SHOWN_TEST : SHOWN_LOST;
+    static const Shown of_kinds[] = {
+        [SIZE_NUMBER] = SHOWN_NUMBER, [SIZE_LOST] = SHOWN_LOST, [SIZE_TESTED] = SHOWN_TEST};
+    const uint8_t new = of_kinds[showing->test->kind];
     *shown = *shown < new ? new : *shown;
     showing->met = true;
     return true;
@@ -55,10 +60,10 @@ void conditions_show(Conditions *conditions, const Program *program, const Trace
             continue;
         Showing showing = {conditions, program->items[test->file], test, EXACT, false};
         for (size_t what = 0; !showing.met && what < (test->end_line > 0 ? 1 : 3); what++) {
-            showing.what = test->end_line > 0 ? EXACT : BY_LIKELIHOOD[test->tests][what];
+            showing.what = test->end_line > 0 ? EXACT : BY_LIKELIHOOD[test->kind][what];
             node_walk(showing.file->tree.module, show, &showing);
         }
-        if (!showing.met && test->tests)
+        if (!showing.met && test->kind == SIZE_TESTED)
             *(Place *)ARENA_PUSH(conditions->arena, elsewhere) =
                 (Place){.file = showing.file->source.name, .line = test->line};
     }

@@ -482,7 +482,10 @@ static Status decode_size_tests(const Decoder *decoder, const json_t *json) {
                 return refuse(decoder, "size test", i, "it must begin with five numbers");
             *numbers[n] = (int)json_integer_value(number);
         }
-        test->tests = json_is_true(json_array_get(row, COUNT_OF(numbers)));
+        const char *kind = json_string_value(json_array_get(row, COUNT_OF(numbers)));
+        if (!text_equal(kind, "test") && !text_equal(kind, "lost") && !text_equal(kind, "number"))
+            return refuse(decoder, "size test", i, "what was done is not known");
+        test->kind = *kind == 't' ? SIZE_TESTED : *kind == 'l' ? SIZE_LOST : SIZE_NUMBER;
     }
     return STATUS_OK;
 }

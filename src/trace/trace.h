@@ -184,11 +184,17 @@ typedef struct TraceCall {
     bool grad, autocast, training;
 } TraceCall;
 
-/* Where the program compared a size, or a number made of sizes, or lost track of it (int(n), "%d" % n). */
+typedef enum SizeTestKind {
+    SIZE_NUMBER, /* data met a number made of sizes that is no product, quotient or power of them */
+    SIZE_LOST,   /* a size, or a number made of sizes, became what doesn't remember that: int(n), [0] * n */
+    SIZE_TESTED  /* one was compared */
+} SizeTestKind;
+
+/* What the program did with sizes. */
 typedef struct TraceSizeTest {
     int file, line, column; /* as a Node's; columns and end_line are 0 where the interpreter has none */
     int end_line, end_column;
-    bool tests; /* else: lost */
+    SizeTestKind kind;
 } TraceSizeTest;
 
 typedef struct Trace {

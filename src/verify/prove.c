@@ -252,10 +252,13 @@ static void unify_other_call(StepState *step, Recordings *recordings, SectionKin
     if (found.proved)
         return;
     what = found.difference.what;
-    if (kind == SECTION_OTHER_MODE)
+    if (kind == SECTION_OTHER_MODE) {
         tell_other_mode(
             step, arena_printf(arena, "%s mode only: in %s mode the two differ: %s", mode, other, what));
-    else
+        if (step->other_mode_differs != NULL &&
+            graphs->original[original->call].draw_count != graphs->candidate[candidate->call].draw_count)
+            step_violation(step, RULE_NUMBERS_DIFFERENT, (Place){0}, step->other_mode_differs);
+    } else
         step_drop_proof(step,
                         arena_printf(arena, "at %s%s the two are not the same computation: %s",
                                      kind == SECTION_AGAIN ? "the " : "", recordings->names[kind], what));

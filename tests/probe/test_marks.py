@@ -72,10 +72,10 @@ def test_torch_and_json_take_them():
 
 def test_tests_are_told():
     traced = trace("n = x.shape[0]\nif n > 2:\n    x = x + 1\nm = int(n)\nk = n if n else 1\nrows = [0] * n\nassert n in (1, 3)\n"
-                   "if self.l.weight.shape[0] == 4:\n    x = x + 1\nfor row in range(n):\n    pass\nreturn x", "self.l = nn.Linear(4, 4)")
+                   "if self.l.weight.shape[0] == 4:\n    x = x + 1\nfor row in range(n):\n    pass\nx = x * n + x / (2 * n)\nx = x * (n - 1)\nreturn x", "self.l = nn.Linear(4, 4)")
     spans = [(row[1], row[5]) for row in traced.trace["size_tests"]]
     first = spans[0][0]
-    assert [(line - first, tests) for line, tests in spans] == [(0, True), (2, False), (3, True), (4, False), (5, True)], spans
+    assert [(line - first, what) for line, what in spans] == [(0, "test"), (2, "lost"), (3, "test"), (4, "lost"), (5, "test"), (11, "number")], spans
     if hasattr((lambda: 0).__code__, "co_positions"):
         assert all(0 < row[2] < row[4] and row[1] == row[3] for row in traced.trace["size_tests"]), traced.trace["size_tests"]
 
