@@ -466,10 +466,14 @@ static Status read_tables(const Decoder *decoder, const json_t *json, Bytes piec
     return status;
 }
 
+enum { MOST_SIZE_TESTS = 10000 }; /* probe/tracer.py stops there */
+
 static Status decode_size_tests(const Decoder *decoder, const json_t *json) {
     Trace *trace = decoder->trace;
     const json_t *rows = json_object_get(json, "size_tests");
     trace->size_test_count = json_array_size(rows);
+    if (trace->size_test_count > MOST_SIZE_TESTS)
+        return refuse(decoder, "size test", MOST_SIZE_TESTS, "there are too many");
     trace->size_tests = ARENA_ARRAY(decoder->arena, TraceSizeTest, trace->size_test_count);
     for (size_t i = 0; i < trace->size_test_count; i++) {
         TraceSizeTest *test = &trace->size_tests[i];

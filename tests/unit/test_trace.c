@@ -155,6 +155,7 @@ static const char SMALL[] =
     "{'f': 'torch.Tensor.shape', 'ph': 1, 'a': [{'T': 8}], 'k': {}, 'o': {'s': [3]}, 'w': [], 'mc': 0, 'by': "
     "0,"
     " 'at': null, 'x': {}}],"
+    "'size_tests': [[0, 9, 4, 9, 9, 'test'], [1, 5, 0, 0, 0, 'lost']],"
     "'args': {'l': [{'T': 0}, {'T': 1}]}, 'kwargs': {'d': []}, 'outputs': {'T': 7}}";
 
 static void a_trace_is_decoded(void **state) {
@@ -169,6 +170,10 @@ static void a_trace_is_decoded(void **state) {
     assert_int_equal(trace.forward_start, 1);
     assert_string_equal(trace_operator(&trace, &trace.calls[2]), "torch.nn.functional.embedding");
     assert_int_equal(trace.calls[2].use_count, 2);
+    assert_int_equal(trace.size_test_count, 2);
+    assert_int_equal(trace.size_tests[0].kind, SIZE_TESTED);
+    assert_int_equal(trace.size_tests[0].end_column, 9);
+    assert_int_equal(trace.size_tests[1].line, 5);
     assert_int_equal(trace.tensors[4].made_by, 0);
     assert_int_equal(trace_argument(&trace.calls[2], 9, "sparse")->kind, VALUE_BOOL);
     assert_null(trace_argument(&trace.calls[2], 9, "dense"));
@@ -287,6 +292,10 @@ static void wrong_traces_are_refused(void **state) {
         {"'w': [7]", "'w': [11]"},
         {"'outputs': {'T': 7}", "'outputs': {'T': 11}"},
         {"'f': 'torch.zeros'", "'f': 3"},
+        {"[0, 9, 4, 9, 9, 'test']", "[0, 9, 4, 9, 'test']"},
+        {"[0, 9, 4, 9, 9, 'test']", "[0, 9, -4, 9, 9, 'test']"},
+        {"[0, 9, 4, 9, 9, 'test']", "[0, 9, 4, 9, 9, 'other']"},
+        {"[0, 9, 4, 9, 9, 'test']", "7"},
     };
     Arena *arena = arena_new();
     for (size_t i = 0; i < COUNT_OF(WRONG); i++) {
