@@ -260,9 +260,9 @@ static void count_rows(Conditions *conditions, const Node *target, const Node *v
 
 /* for i, row in enumerate(x): */
 static void number_rows(Conditions *conditions, const Node *target, const Node *iterated) {
-    const Field *elements = target == NULL ? NULL : node_list(target, FIELD_elts);
-    if (!condition_numbers_rows(conditions, iterated))
+    if (target == NULL || !condition_numbers_rows(conditions, iterated))
         return;
+    const Field *elements = node_list(target, FIELD_elts);
     if (target->kind == NODE_Tuple && elements->count > 0)
         give(conditions, elements->items[0], READS_COUNT);
     else
