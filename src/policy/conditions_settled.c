@@ -30,14 +30,37 @@ static bool is_fixed(const Things *things) {
     return fixed;
 }
 
+/* All of them modules, and there is one. */
+static bool is_module_object(const Conditions *conditions, const Things *things) {
+    for (size_t i = 0; i < things->count; i++) {
+        const Scope *class =
+            things->items[i].kind == THING_INSTANCE ? condition_made_by(conditions, things->items[i]) : NULL;
+        if (class == NULL || !names_is_module_class(conditions->names, class))
+            return false;
+    }
+    return things->count > 0;
+}
+
+/* What a file's own code binds, it binds before any call. */
+static bool is_made_by_loading(const Conditions *conditions, const Variable *variable,
+                               const NameBinding *binding) {
+    const Scope *scope = variable->scope;
+    return scope != NULL && scope->kind == SCOPE_MODULE && scope->file != NULL && binding->node != NULL &&
+           names_scope_at(conditions->names, scope->file, binding->node) == scope;
+}
+
 static bool is_name_settled(const Conditions *conditions, const Node *name, unsigned *left) {
     const Variable *variable = condition_variable(conditions, name);
     if (variable == NULL)
         return true; /* a builtin */
+    const Things things = names_of(conditions->names, conditions->file, name);
     bool all = variable->count > 0 && !variable->filled && variable->reads == 0;
+    if (all && is_module_object(conditions, &things)) /* self */
+        return true;
     for (size_t i = 0; all && i < variable->count; i++) {
         const NameBinding *binding = &variable->items[i];
-        all = (binding->kind == BINDING_PARAMETER && !variable->unsettled &&
+        all = is_made_by_loading(conditions, variable, binding) ||
+              (binding->kind == BINDING_PARAMETER && !variable->unsettled &&
                (binding->value == NULL ? variable->passed : is_settled(conditions, binding->value, left))) ||
               binding->kind == BINDING_IMPORT || binding->kind == BINDING_DEFINITION ||
               ((binding->kind == BINDING_VALUE || binding->kind == BINDING_ELEMENT) &&
@@ -86,6 +109,12 @@ static bool is_call_settled(const Conditions *conditions, const Node *call, unsi
         known = own ? thing->node->kind == NODE_FunctionDef && is_returned_settled(conditions, thing, left)
                     : thing->kind == THING_BUILTIN || thing->kind == THING_LIBRARY;
     }
+    /* cfg.get("n"), parts.items(), weight.numel(): of what is settled */
+    if (!known && func != NULL && func->kind == NODE_Attribute && !things_have(&called, THING_FUNCTION) &&
+        !things_have(&called, THING_METHOD)) {
+        known = is_settled(conditions, node_child(func, FIELD_value), left);
+        all_own = false;
+    }
     const Field *args = node_list(call, FIELD_args), *keywords = node_list(call, FIELD_keywords);
     for (size_t i = 0; known && !all_own && i < args->count; i++)
         known = args->items[i] != NULL && is_settled(conditions, args->items[i], left);
@@ -103,12 +132,29 @@ static bool is_of_module(const Conditions *conditions, const Node *node) {
     if (object == NULL || !condition_of_self(conditions, node))
         return false;
     const Things things = names_of(conditions->names, conditions->file, object);
-    for (size_t i = 0; i < things.count; i++) {
-        const Scope *class = condition_made_by(conditions, things.items[i]);
-        if (class == NULL || !names_is_module_class(conditions->names, class))
+    return is_module_object(conditions, &things);
+}
+
+/* layer.p, CFG.act, Kind.GELU: of what is settled, but for what forward itself has made classes and functions
+ * of. */
+static bool is_attribute_settled(const Conditions *conditions, const Node *attribute, unsigned *left) {
+    const Node *value = node_child(attribute, FIELD_value);
+    const Things things = names_of(conditions->names, conditions->file, attribute);
+    if (is_fixed(&things))
+        return true;
+    if (value == NULL || !is_settled(conditions, value, left))
+        return false;
+    const Things objects = names_of(conditions->names, conditions->file, value);
+    for (size_t i = 0; i < objects.count; i++) {
+        const ThingKind kind = objects.items[i].kind;
+        const Scope *made = kind == THING_CLASS || kind == THING_FUNCTION || kind == THING_METHOD
+                                ? condition_made_by(conditions, objects.items[i])
+                                : NULL;
+        if (made != NULL &&
+            (kind != THING_CLASS || made->parent == NULL || made->parent->kind != SCOPE_MODULE))
             return false;
     }
-    return things.count > 0;
+    return true;
 }
 
 static bool is_settled(const Conditions *conditions, const Node *node, unsigned *left) {
@@ -117,14 +163,11 @@ static bool is_settled(const Conditions *conditions, const Node *node, unsigned 
     --*left;
     if (is_of_module(conditions, node))
         return true;
-    Things things;
     switch (node->kind) {
     case NODE_Constant:
     case NODE_Lambda: return true;
     case NODE_Name: return is_name_settled(conditions, node, left);
-    case NODE_Attribute:
-        things = names_of(conditions->names, conditions->file, node);
-        return is_fixed(&things);
+    case NODE_Attribute: return is_attribute_settled(conditions, node, left);
     case NODE_Call: return is_call_settled(conditions, node, left);
     default: return all_settled(conditions, node, left);
     }
