@@ -50,13 +50,14 @@ static bool is_made_by_loading(const Conditions *conditions, const Variable *var
 }
 
 static bool is_name_settled(const Conditions *conditions, const Node *name, unsigned *left) {
-    const Variable *variable = condition_variable(conditions, name);
-    if (variable == NULL)
-        return true; /* a builtin */
+    Variable *variable = condition_variable(conditions, name);
+    if (variable == NULL || variable->looked_at) /* a builtin; k = k + 1 */
+        return true;
     const Things things = names_of(conditions->names, conditions->file, name);
     bool all = variable->count > 0 && !variable->filled && variable->reads == 0;
     if (all && is_module_object(conditions, &things)) /* self */
         return true;
+    variable->looked_at = true;
     for (size_t i = 0; all && i < variable->count; i++) {
         const NameBinding *binding = &variable->items[i];
         all = is_made_by_loading(conditions, variable, binding) ||
@@ -66,6 +67,7 @@ static bool is_name_settled(const Conditions *conditions, const Node *name, unsi
               ((binding->kind == BINDING_VALUE || binding->kind == BINDING_ELEMENT) &&
                binding->value != NULL && is_settled(conditions, binding->value, left));
     }
+    variable->looked_at = false;
     return all;
 }
 

@@ -79,6 +79,7 @@ typedef struct Variable {
     bool handed;    /* the first parameter of a method, to which something else than an object was handed */
     bool filled;    /* something was put into what it names */
     bool passed;    /* a parameter: a call that is seen gives it */
+    bool looked_at; /* conditions_settled.c: right now */
     bool unsettled; /* a parameter: some call gives what condition_is_settled doesn't know, or may */
 } Variable;
 
