@@ -295,7 +295,7 @@ static bool look(const Node *node, void *context) {
         reads = READS_NONE;
     reads |= condition_meets_surroundings(conditions, node);
     if (condition_shown(conditions, node) == SHOWN_TEST)
-        reads |= READS_SIZE;
+        reads |= condition_reads(conditions, node) & READS_SIZE;
     const bool unsettled = reads == 0 &&
                            ((compares && (condition_is_asked(node) || asks_for_identity(node))) || asked ||
                             condition_chooses(conditions, node)) &&

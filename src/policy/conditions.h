@@ -37,6 +37,7 @@ typedef struct Conditions { /* of one program */
     bool passes_known; /* every call that is seen has been: then it is followed whether parameters are settled
                         */
     uint8_t **shown;   /* conditions_shown.c; by file, by id of a node: a Shown. NULL: nothing is */
+    bool *matters;     /* what is shown says more than the source does; NULL: nothing is shown */
     Condition *items;
     size_t count, capacity;
 } Conditions;

@@ -176,6 +176,12 @@ void policy_judge_size_tests(Arena *results, const Program *candidate, const Pro
         conditions_of(arena, candidate, false, &none, &our_language, candidate_trace, &elsewhere);
     Conditions theirs =
         conditions_of(arena, original, true, &none, &their_language, original_trace, &theirs_elsewhere);
+    const bool matters =
+        (ours.matters != NULL && *ours.matters) || (theirs.matters != NULL && *theirs.matters);
+    if (!matters && elsewhere.count == 0) {
+        arena_free(arena);
+        return;
+    }
     const Conditions all_ours = ours, all_theirs = theirs;
     const Conditions our_source = conditions_of(arena, candidate, false, &none, &our_language, NULL, NULL),
                      their_source = conditions_of(arena, original, true, &none, &their_language, NULL, NULL);

@@ -241,11 +241,14 @@ static bool is_shown(const Conditions *conditions, const Node *node) {
     const Node *left = node_child(node, FIELD_left), *right = node_child(node, FIELD_right);
     if (condition_shown(conditions, node) != SHOWN_NUMBER)
         return false;
-    if (node->kind == NODE_BinOp)
-        return left != NULL && right != NULL &&
-               ((condition_reads(conditions, left) | condition_reads(conditions, right)) & READS_SIZE) == 0;
-    return (node->kind == NODE_AugAssign || takes_value(name_of_call(node))) &&
-           (condition_reads_of_arguments(conditions, node) & READS_SIZE) == 0;
+    const unsigned reads = node->kind == NODE_BinOp && left != NULL && right != NULL
+                               ? condition_reads(conditions, left) | condition_reads(conditions, right)
+                               : condition_reads_of_arguments(conditions, node);
+    if ((reads & READS_SIZE) != 0 ||
+        (node->kind != NODE_BinOp && node->kind != NODE_AugAssign && !takes_value(name_of_call(node))))
+        return false;
+    *conditions->matters = true;
+    return true;
 }
 
 const Node *condition_number(const Conditions *conditions, const Node *node) {

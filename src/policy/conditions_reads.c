@@ -331,8 +331,11 @@ bool condition_is_display(const Node *node) {
 static unsigned reads_by_source(const Conditions *conditions, const Node *node);
 
 unsigned condition_reads(const Conditions *conditions, const Node *node) {
-    return reads_by_source(conditions, node) | condition_counts(conditions, node) |
-           (condition_shown(conditions, node) > SHOWN_NUMBER ? READS_SIZE : 0);
+    const unsigned reads = reads_by_source(conditions, node) | condition_counts(conditions, node);
+    if (condition_shown(conditions, node) <= SHOWN_NUMBER || (reads & READS_SIZE) != 0)
+        return reads;
+    *conditions->matters = true;
+    return reads | READS_SIZE;
 }
 
 static unsigned reads_by_source(const Conditions *conditions, const Node *node) {

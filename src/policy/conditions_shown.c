@@ -50,6 +50,7 @@ void conditions_show(Conditions *conditions, const Program *program, const Trace
                      ShownPlaces *elsewhere) {
     if (trace->size_test_count == 0)
         return;
+    conditions->matters = ARENA_NEW(conditions->arena, bool);
     conditions->shown = ARENA_ARRAY(conditions->arena, uint8_t *, program->count);
     for (size_t i = 0; i < program->count; i++)
         conditions->shown[i] =
