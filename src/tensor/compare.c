@@ -253,10 +253,21 @@ static void compare_chunk(const Job *job, const uint8_t *a, const uint8_t *b, in
         tally->original_finite += count;
         return;
     }
-    if (info->kind != KIND_FLOAT && info->kind != KIND_COMPLEX)
+    if (info->kind != KIND_FLOAT && info->kind != KIND_COMPLEX) {
         tally_integers(job, a, b, first, count, tally);
-    else if (info->kind == KIND_COMPLEX || tally_floats(job, a, b, first, count, careful, tally) < count)
+        return;
+    }
+    const int64_t finite =
+        info->kind == KIND_COMPLEX ? 0 : tally_floats(job, a, b, first, count, careful, tally);
+    if (finite == count)
+        return;
+    const int64_t infinite = info->kind == KIND_COMPLEX ? 0 : floats_same_infinite(&job->rules, a, b, count);
+    if (finite + infinite < count) {
         tally_pairs(job, a, b, first, count, tally);
+        return;
+    }
+    tally->original_inf += infinite; /* as of what is masked by -inf on both sides */
+    tally->candidate_inf += infinite;
 }
 
 static const uint8_t *chunk_bytes(const TensorView *view, bool contiguous, int64_t first, int64_t count,

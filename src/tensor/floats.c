@@ -169,3 +169,24 @@ FOR_WIDE_VECTORS static bool all_finite(const FloatRules *rules, const void *a, 
 bool floats_all_finite(const FloatRules *rules, const void *a, int64_t count) {
     return all_finite(rules, a, count);
 }
+
+#define COUNT_SAME(type, magnitude, infinite)                                                                \
+    for (int64_t i = 0; i < count; i++)                                                                      \
+        same += (((const type *)a)[i] == ((const type *)b)[i]) &                                             \
+                ((((const type *)a)[i] & (magnitude)) == (infinite));                                        \
+    return same
+
+FOR_WIDE_VECTORS static int64_t same_infinite(Dtype dtype, const void *a, const void *b, int64_t count) {
+    int64_t same = 0;
+    switch (dtype) {
+    case DTYPE_FLOAT64: COUNT_SAME(uint64_t, INT64_MAX, 0x7ff0000000000000);
+    case DTYPE_FLOAT32: COUNT_SAME(uint32_t, INT32_MAX, 0x7f800000);
+    case DTYPE_FLOAT16: COUNT_SAME(uint16_t, INT16_MAX, 0x7c00);
+    case DTYPE_BFLOAT16: COUNT_SAME(uint16_t, INT16_MAX, 0x7f80);
+    default: return 0;
+    }
+}
+
+int64_t floats_same_infinite(const FloatRules *rules, const void *a, const void *b, int64_t count) {
+    return same_infinite(rules->dtype, a, b, count);
+}

@@ -24,6 +24,8 @@ void floats_compare(const FloatRules *rules, const void *a, const void *b, int64
                     FloatGaps *gaps);
 /* As element_read, and faster. */
 double floats_value(const FloatRules *rules, const void *at);
+/* How many pairs are the same Inf, as far as that is counted fast: not of 8-bit floats. */
+int64_t floats_same_infinite(const FloatRules *rules, const void *a, const void *b, int64_t count);
 bool floats_all_finite(const FloatRules *rules, const void *a, int64_t count);
 
 #endif

@@ -88,6 +88,30 @@ static void test_nan_and_inf_must_meet_their_like(void **state) {
     assert_int_equal(c.mismatches, 0);
 }
 
+/* What is masked by -inf on both sides is counted apart, and the rest judged as ever. */
+static void test_the_same_infinities_are_no_difference(void **state) {
+    (void)state;
+    const float a[] = {1, -INFINITY, 2, -INFINITY, INFINITY}, b[] = {1, -INFINITY, 2.5F, -INFINITY, INFINITY};
+    Comparison c = compare_floats(a, b, 5);
+    assert_int_equal(c.mismatches, 1);
+    assert_int_equal(c.nonfinite_mismatches, 0);
+    assert_int_equal(c.first.index[0], 2);
+    assert_int_equal(c.worst.index[0], 2);
+    assert_int_equal(c.original_inf, 3);
+    assert_int_equal(c.candidate_inf, 3);
+    assert_int_equal(c.original_finite, 2);
+    assert_int_equal(c.finite_pairs, 2);
+    assert_true(c.max_abs == 0.5);
+    const float opposite[] = {1, -INFINITY, 2, INFINITY, INFINITY};
+    c = compare_floats(a, opposite, 5);
+    assert_int_equal(c.mismatches, 1);
+    assert_int_equal(c.nonfinite_mismatches, 1);
+    assert_int_equal(c.first.index[0], 3);
+    c = compare_floats(a + 3, a + 3, 2);
+    assert_int_equal(c.mismatches, 0);
+    assert_int_equal(c.original_finite, 0);
+}
+
 static void test_tolerance_is_relative_to_the_original(void **state) {
     (void)state;
     Arena *arena = arena_new();
@@ -448,6 +472,7 @@ int main(void) {
         cmocka_unit_test(test_difference_is_measured),
         cmocka_unit_test(test_ulp_across_zero),
         cmocka_unit_test(test_nan_and_inf_must_meet_their_like),
+        cmocka_unit_test(test_the_same_infinities_are_no_difference),
         cmocka_unit_test(test_tolerance_is_relative_to_the_original),
         cmocka_unit_test(test_huge_floats_do_not_overflow),
         cmocka_unit_test(test_integers_are_exact),
