@@ -48,9 +48,11 @@ static bool is_of_a_library(const Program *original) {
     return libraries.found;
 }
 
+/* What is known to ask for sizes has no like in what may ask for anything. */
 static bool has_like(const Conditions *theirs, const Condition *condition) {
     for (size_t i = 0; i < theirs->count; i++)
         if (theirs->items[i].number == condition->number &&
+            (condition->unsettled || !theirs->items[i].unsettled) &&
             strcmp(theirs->items[i].signature, condition->signature) == 0)
             return true;
     return false;
@@ -66,8 +68,19 @@ static const char *what_it_asks(const Condition *condition) {
                : "this asks for sizes, a dtype or a device";
 }
 
+static bool is_of(const Finding *finding, const Condition *condition) {
+    const Place place = node_place(&condition->file->tree, condition->node);
+    return (finding->rule == &RULE_STEP_CONDITION || finding->rule == &RULE_STEP_SIZE) &&
+           text_equal(finding->place.file, place.file) && finding->place.line == place.line &&
+           finding->place.column == place.column;
+}
+
 static void report(Findings *findings, const Condition *condition, bool unseen) {
     const Place place = node_place(&condition->file->tree, condition->node);
+    for (size_t i = 0; i < findings->count; i++)
+        if (!condition->number && findings->items[i].rule == &RULE_STEP_CONDITION &&
+            is_of(&findings->items[i], condition))
+            return;                     /* by its source already */
     if (condition->reads == READS_NONE) /* the program's own calls give it or don't: only other callers would
                                see the other way */
         findings_add(findings, &RULE_STEP_ARGUMENT, SEVERITY_NOTE, place,
@@ -132,22 +145,15 @@ static const Condition *find_known(const Conditions *known, const Condition *con
     return NULL;
 }
 
-/* Those that the source alone has too are judged already; `but_unsettled`: those whose origin it tells. */
-static void drop_known(Conditions *conditions, const Conditions *known, bool but_unsettled) {
+/* Those of which the source alone tells as much are judged already. */
+static void drop_known(Conditions *conditions, const Conditions *known) {
     size_t kept = 0;
     for (size_t i = 0; i < conditions->count; i++) {
         const Condition *same = find_known(known, &conditions->items[i]);
-        if (same == NULL || (but_unsettled && same->unsettled))
+        if (same == NULL || (same->unsettled && !conditions->items[i].unsettled))
             conditions->items[kept++] = conditions->items[i];
     }
     conditions->count = kept;
-}
-
-static bool is_of(const Finding *finding, const Condition *condition) {
-    const Place place = node_place(&condition->file->tree, condition->node);
-    return (finding->rule == &RULE_STEP_CONDITION || finding->rule == &RULE_STEP_SIZE) &&
-           text_equal(finding->place.file, place.file) && finding->place.line == place.line &&
-           finding->place.column == place.column;
 }
 
 /* What the candidate's source asks for, and the original's only by its run. */
@@ -186,7 +192,7 @@ void policy_judge_size_tests(Arena *results, const Program *candidate, const Pro
     const Conditions our_source = conditions_of(arena, candidate, false, &none, &our_language, NULL, NULL),
                      their_source = conditions_of(arena, original, true, &none, &their_language, NULL, NULL);
     forgive(findings, &our_source, &all_theirs);
-    drop_known(&ours, &our_source, false);
+    drop_known(&ours, &our_source);
     const bool unseen = ours.count > 0 && is_of_a_library(original);
     for (size_t i = 0; i < ours.count; i++)
         if (!has_like(&all_theirs, &ours.items[i]))
@@ -194,7 +200,7 @@ void policy_judge_size_tests(Arena *results, const Program *candidate, const Pro
     for (size_t i = 0; i < elsewhere.count; i++)
         findings_add(findings, &RULE_STEP_CONDITION, SEVERITY_VIOLATION, elsewhere.items[i],
                      "sizes are compared here, where it isn't seen whether the original has such a test");
-    drop_known(&theirs, &their_source, true);
+    drop_known(&theirs, &their_source);
     name_left_out(results, &all_ours, &theirs, left_out);
     arena_free(arena);
 }

@@ -10,6 +10,7 @@ typedef struct Words {
     size_t count, capacity;
     unsigned depth, names; /* that stand for others */
     bool hidden;           /* what is asked is not of what its words say: attributes may be called anything */
+    bool unsettled; /* nor does a run say what it is: then it matters whether anything was called for it */
 } Words;
 
 enum { DEEPEST = 4, MOST_NAMES = 200 };
@@ -20,7 +21,8 @@ static bool add_words(const Node *node, void *context);
 static void add_meaning(Words *words, const Node *name) {
     const Conditions *conditions = words->conditions;
     const Variable *variable = condition_variable(conditions, name);
-    if (variable == NULL || variable->reads == 0 || words->depth > DEEPEST || words->names++ > MOST_NAMES)
+    if (variable == NULL || (variable->reads == 0 && !words->unsettled) || words->depth > DEEPEST ||
+        words->names++ > MOST_NAMES)
         return;
     words->depth++;
     for (size_t i = 0; i < variable->count; i++)
@@ -161,6 +163,8 @@ static bool add_words(const Node *node, void *context) {
         word = condition_comparison(words->conditions, node);
         if (word == NULL && condition_chosen_by(words->conditions, node) != 0)
             word = "choice";
+        if (word == NULL && words->unsettled)
+            word = "call";
         if (func != NULL)
             add_helpers(words, func);
         below = func == NULL || func->kind != NODE_Attribute ||
@@ -176,9 +180,10 @@ static int by_text(const void *a, const void *b) {
 }
 
 const char *condition_signature(const Conditions *conditions, const Node *node, unsigned reads) {
+    const bool unsettled = condition_reads(conditions, node) == 0;
     Words words = {.conditions = conditions,
-                   .hidden = condition_shown(conditions, node) == SHOWN_TEST ||
-                             condition_reads(conditions, node) == 0};
+                   .hidden = condition_shown(conditions, node) == SHOWN_TEST || unsettled,
+                   .unsettled = unsettled};
     Text text = text_new(conditions->arena);
     node_walk(node, add_words, &words);
     if (words.count > 0)
