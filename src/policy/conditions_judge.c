@@ -78,8 +78,8 @@ static bool is_of(const Finding *finding, const Condition *condition) {
 static void report(Findings *findings, const Condition *condition, bool unseen) {
     const Place place = node_place(&condition->file->tree, condition->node);
     for (size_t i = 0; i < findings->count; i++)
-        if (!condition->number && findings->items[i].rule == &RULE_STEP_CONDITION &&
-            is_of(&findings->items[i], condition))
+        if (!condition->number && condition->reads != READS_VALUE &&
+            findings->items[i].rule == &RULE_STEP_CONDITION && is_of(&findings->items[i], condition))
             return;                     /* by its source already */
     if (condition->reads == READS_NONE) /* the program's own calls give it or don't: only other callers would
                                see the other way */
